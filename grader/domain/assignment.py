@@ -1,0 +1,144 @@
+"""The parsed `assignment.toml`: what an assignment asks for and how it is judged. Pure values."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$", max_length=80)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ManualItem(_Strict):
+    """A question that a person reads. It has no automatic points."""
+
+    id: Name
+    title: str
+    guide: str = ""
+
+
+class Part(_Strict):
+    """One question of the document: checks, items for a person, or both.
+
+    `checks` and `points` are a promise: a run in which the test files give another number of checks or another
+    sum of points for this part is a failed run, never a score.
+    """
+
+    id: Name
+    title: str
+    points: float = Field(default=0.0, ge=0)
+    checks: int = Field(default=0, ge=0)
+    manual: tuple[ManualItem, ...] = ()
+
+
+class FileRule(_Strict):
+    """A file the hand-in should hold.
+
+    `pattern` is a regular expression matched against the base name, case-insensitively; `role` tells the probe
+    what to do with it. A missing file that is not `essential` costs only the check that asks for it.
+    """
+
+    name: Name
+    pattern: str
+    role: Literal["code", "report", "text", "checkpoint"]
+    example: str
+    essential: bool = False
+
+
+class FileRules(_Strict):
+    """How a hand-in is named and what it holds. `archive` is matched like `FileRule.pattern`."""
+
+    archive: str | None = None
+    archive_example: str = ""
+    file: tuple[FileRule, ...] = ()
+    code_suffixes: tuple[str, ...] = (".ipynb", ".py")
+
+
+class Limits(_Strict):
+    """Caps on intake and on each sandbox. Bytes, seconds, counts."""
+
+    archive_bytes: int = 64 * 2**20
+    expanded_bytes: int = 256 * 2**20
+    file_bytes: int = 64 * 2**20
+    entries: int = 2000
+    ratio: float = 200.0
+    depth: int = 12
+    memory_bytes: int = 2 * 2**30
+    scratch_bytes: int = 256 * 2**20
+    processes: int = 64
+    run_s: float = 900.0
+    load_s: float = 20.0
+    output_bytes: int = 64 * 2**10
+
+
+class ScaleStep(_Strict):
+    """From this share of the automatic points on (0 to 1), the course's mark is `value`."""
+
+    share: float = Field(ge=0, le=1)
+    value: float
+    label: str
+
+
+class Scale(_Strict):
+    """The course's own marks, lowest step first; `by_person` names marks only a person gives."""
+
+    step: tuple[ScaleStep, ...]
+    by_person: tuple[ScaleStep, ...] = ()
+
+
+class Threshold(_Strict):
+    """A calibrated training threshold: filled by `grader spec calibrate`."""
+
+    metric: str
+    value: float
+    direction: Literal["below", "above"]
+    reference_mean: float
+    reference_spread: float
+    seeds: int
+    best_broken: float | None = None
+    data_sha256: str = ""
+
+
+class LatePolicy(_Strict):
+    """How late hand-ins are treated; days are started days."""
+
+    extension_days_per_term: int = 0
+    refuse_after_extension: bool = True
+
+
+class Assignment(_Strict):
+    """Everything in `assignment.toml`."""
+
+    schema_version: Literal[1]
+    slug: Name
+    title: str
+    course: str
+    due_at: datetime | None = None
+    late: LatePolicy = LatePolicy()
+    team_size: tuple[int, int] = (1, 1)
+    queue: Literal["cpu", "gpu"] = "cpu"
+    names: tuple[str, ...] = ()
+    starter_names: tuple[str, ...] = ()
+    files: FileRules
+    limits: Limits = Limits()
+    scale: Scale
+    part: tuple[Part, ...]
+    threshold: dict[str, Threshold] = {}
+
+    @model_validator(mode="after")
+    def _ids_are_unique(self) -> Self:
+        seen: set[str] = set()
+        for name in (name for part in self.part for name in (part.id, *(item.id for item in part.manual))):
+            if name in seen:
+                raise ValueError(f"two parts or items are called {name}")
+            seen.add(name)
+        return self
+
+    @property
+    def max_points(self) -> float:
+        return sum(part.points for part in self.part)

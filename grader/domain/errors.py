@@ -1,0 +1,126 @@
+"""Every way our own code says no.
+
+The message is one sentence for the person who can act on it. Families decide what it becomes at the edges
+(`cli/exits.py`, later `api/problems.py`); a `StudentFault` never leaves the harness as an exception.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class GraderError(Exception):
+    """The grader could not do what was asked."""
+
+    code: ClassVar[str] = "grader-error"
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (self.__doc__ or "").strip())
+
+
+class InputError(GraderError):
+    """What was handed in cannot be used; the person who handed it in can mend it."""
+
+    code = "input"
+
+
+class BadArchive(InputError):
+    """The archive cannot be read as a zip file within the limits."""
+
+    code = "bad-archive"
+
+
+class MissingFile(InputError):
+    """The submission holds no file that this assignment could grade."""
+
+    code = "missing-file"
+
+
+class UnknownAssignment(InputError):
+    """There is no assignment of that name."""
+
+    code = "unknown-assignment"
+
+
+class BadArguments(InputError):
+    """The command's arguments do not fit together."""
+
+    code = "bad-arguments"
+
+
+class SetupError(GraderError):
+    """The grader cannot work here until the operator mends something."""
+
+    code = "setup"
+
+
+class NoSandbox(SetupError):
+    """No sandbox is available, and nothing is graded without one."""
+
+    code = "no-sandbox"
+
+
+class BadSpec(SetupError):
+    """The assignment's spec is not usable."""
+
+    code = "bad-spec"
+
+
+class RunFailed(SetupError):
+    """The run ended without trustworthy results; it has no score."""
+
+    code = "run-failed"
+
+
+class TransientError(GraderError):
+    """Something of ours failed that may work when tried again."""
+
+    code = "transient"
+
+
+class SandboxLost(TransientError):
+    """The sandbox went away for reasons that have nothing to do with the submission."""
+
+    code = "sandbox-lost"
+
+
+class StudentFault(GraderError):
+    """The submission did something that costs the check in which it happened."""
+
+    code = "student-fault"
+
+
+class StudentRaised(StudentFault):
+    """The submission's code raised an exception."""
+
+    code = "student-raised"
+
+
+class CallTimeout(StudentFault):
+    """The submission's code did not come back in time."""
+
+    code = "call-timeout"
+
+
+class ProbeDied(StudentFault):
+    """The process that ran the submission ended."""
+
+    code = "probe-died"
+
+
+class ProtocolViolation(StudentFault):
+    """What came back from the sandbox was not an answer."""
+
+    code = "protocol-violation"
+
+
+class WrongResult(StudentFault):
+    """The submission's code gave back something of the wrong kind."""
+
+    code = "wrong-result"
+
+
+class NotDefined(StudentFault):
+    """The submission does not define what the assignment asks for."""
+
+    code = "not-defined"

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from grader.domain.check import CheckResult
+from grader.domain.ids import Sha256, Slug
+
+
+class RunStatus(StrEnum):
+    """`failed` is our fault and has no score; `rejected` means that nothing gradable came in."""
+
+    GRADED = "graded"
+    REJECTED = "rejected"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Wall seconds: listing the upload, waiting for sandbox and harness, loading, checks, all."""
+
+    intake: float = 0.0
+    sandbox: float = 0.0
+    load: float = 0.0
+    checks: float = 0.0
+    total: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A mark on the course's own scale; `label` says what it means."""
+
+    value: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """Everything one run came to. `score` and `mark` are None unless the run was graded."""
+
+    assignment: Slug
+    spec_version: str
+    file: str
+    sha256: Sha256
+    files: tuple[str, ...]
+    status: RunStatus
+    score: float | None
+    max_score: float
+    mark: Mark | None
+    checks: tuple[CheckResult, ...] = ()
+    timing: Timing = field(default_factory=Timing)
+    message: str = ""
+    notes: tuple[str, ...] = ()
