@@ -51,3 +51,12 @@ class RunReport:
     timing: Timing = field(default_factory=Timing)
     message: str = ""
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened in a run that is still going: a check was started, or came to its result."""
+
+    kind: str
+    check_id: str | None = None
+    result: CheckResult | None = None
