@@ -1,0 +1,48 @@
+"""Checks against what the spec folder holds: written answers and calibrated thresholds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from grader.engine.harness.authoring import CheckFailed
+
+if TYPE_CHECKING:
+    from grader.engine.student.student import Student
+
+
+@dataclass(slots=True)
+class SpecContext:
+    """The spec under which this harness process judges; set once, when the job arrives."""
+
+    folder: Path = Path()
+    thresholds: dict[str, dict[str, Any]] = field(default_factory=dict)
+    questions: dict[str, Any] | None = None
+
+
+context = SpecContext()
+
+
+def threshold(name: str) -> float:
+    """The calibrated bound `[threshold.<name>]` of `assignment.toml`."""
+    return float(context.thresholds[name]["value"])
+
+
+def assert_answer(student: Student, question: str) -> None:
+    """Compare the student's written answer with those `questions.toml` accepts.
+
+    Raises:
+        CheckFailed: no answer, one that cannot be read, or a wrong one; never shows the accepted answer.
+    """
+    from grader.engine.harness.answers import accepts, load_questions
+
+    if context.questions is None:
+        context.questions = dict(load_questions(context.folder / "questions.toml"))
+    asked = context.questions[question]
+    given = student.answers()
+    if question not in given:
+        raise CheckFailed(f"No answer to {question} was found; enter it in answers.toml or in a notebook cell that starts with '# answers'.")
+    verdict = accepts(asked, given[question])
+    if not verdict.ok:
+        raise CheckFailed(verdict.message)

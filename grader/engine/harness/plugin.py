@@ -1,0 +1,179 @@
+"""pytest as the judge: one check result per test, from pytest's own in-process reports, sent over a private socket.
+
+The invariant: nothing printed, by student code or by a check, can become a verdict; and a run whose tests do not add
+up to what the spec promises has no score at all.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import random
+import time
+from collections.abc import Generator, Iterator
+from typing import Any, Protocol
+
+import numpy as np
+import pytest
+import torch
+
+from grader.domain.check import CheckResult, CheckStatus, Stage
+from grader.domain.errors import BadSpec, CheckNotRun, SandboxLost, SetupError
+from grader.domain.ids import CheckId, PartId
+from grader.engine.harness.authoring import ATTRIBUTE, CheckFailed, Declared, take_award
+from grader.engine.harness.job import Job
+from grader.engine.harness.verdict import Verdict, verdict_of
+from grader.engine.student.session import Session
+from grader.engine.student.student import Student, SubmissionFacts
+
+_ORDER = {Stage.GATE: 0, Stage.UNIT: 1, Stage.TRAIN: 2}
+
+
+class Reporter(Protocol):
+    """Where results go."""
+
+    def started(self, check_id: str) -> None: ...
+    def result(self, result: CheckResult) -> None: ...
+
+
+def check_id_of(declared: Declared, function_name: str) -> CheckId:
+    """"A1" and `test_forward_pass` give "A1.forward-pass"."""
+    return CheckId(f"{declared.part}.{function_name.removeprefix('test_').replace('_', '-')}")
+
+
+class CheckPlugin:
+    """One run's checks. Holds the exception that made the whole run worthless in `problem`."""
+
+    def __init__(self, job: Job, session: Session, reporter: Reporter) -> None:
+        self._job = job
+        self._session = session
+        self._reporter = reporter
+        self._gate_failed = ""
+        self._ends_at = time.monotonic() + job.run_s
+        self._verdicts: dict[str, tuple[Verdict, float, float]] = {}
+        self.problem: SetupError | SandboxLost | None = None
+        self.collected = 0
+
+    @pytest.fixture
+    def student(self, request: pytest.FixtureRequest) -> Student:
+        """The student's code, loaded in a sandbox that is alive when the check begins."""
+        declared = _declared(request.node)
+        left = max(0.1, self._ends_at - time.monotonic())
+        self._session.begin(min(declared.timeout_s, left))
+        for name in declared.needs:
+            if name not in self._session.load_report.names:
+                raise CheckFailed(self._session.missing(name))
+        facts = self._job.submission
+        return Student(
+            self._session,
+            SubmissionFacts(
+                name=facts["name"], kind=facts["kind"], files=tuple(facts["files"]),
+                roles=tuple((path, role) for path, role in facts["roles"]),
+                misnamed=tuple((rule, sentence) for rule, sentence in facts["misnamed"]),
+            ),
+        )  # fmt: skip
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        counted: dict[str, list[float]] = {}
+        seen: set[str] = set()
+        for item in items:
+            declared = _declared(item)
+            identity = check_id_of(declared, item.name)
+            if identity in seen or declared.part not in self._job.parts:
+                raise BadSpec(f"The check {identity} is declared twice or belongs to no part of assignment.toml.")
+            seen.add(identity)
+            counted.setdefault(declared.part, []).append(declared.points)
+        for part, (checks, points) in self._job.parts.items():
+            found = counted.get(part, [])
+            if len(found) != checks or abs(sum(found) - points) > 1e-6:
+                raise BadSpec(
+                    f"Part {part} promises {checks} checks worth {points:g} points, but the test files hold {len(found)} worth {sum(found):g}."
+                )
+        items.sort(key=lambda item: _ORDER[_declared(item).stage])
+        self.collected = len(items)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            raise BadSpec(f"The spec's checks cannot be imported: {str(report.longrepr)[-600:]}")
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        declared = _declared(item)
+        identity = check_id_of(declared, item.name)
+        take_award()
+        self._reporter.started(identity)
+        if not self._is_wanted(identity, declared):
+            raise CheckNotRun("Not run this time.")
+        if time.monotonic() > self._ends_at:
+            raise CheckNotRun("The time for this grading was used up before this check; see the checks that took long.")
+        if declared.stage is Stage.TRAIN and self._gate_failed:
+            raise CheckNotRun(f"Not trained, because a check that comes first failed: {self._gate_failed}.")
+        _seed(f"{self._job.seed}/{identity}")
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+        report = yield
+        error = call.excinfo.value if call.excinfo else None
+        if isinstance(error, SetupError | SandboxLost):
+            self.problem = error
+            item.session.shouldstop = str(error)
+        if call.when != "teardown":
+            self._note(item, error, str(report.longrepr or ""), call.duration)
+        else:
+            self._conclude(item, error)
+        return report
+
+    def _note(self, item: pytest.Item, error: BaseException | None, detail: str, seconds: float) -> None:
+        _, spent, _ = self._verdicts.get(item.nodeid, (None, 0.0, 0.0))
+        verdict = Verdict(CheckStatus.SKIPPED, str(error)) if isinstance(error, CheckNotRun) else verdict_of(error, detail)
+        self._verdicts[item.nodeid] = (verdict, spent + seconds, take_award())
+
+    def _conclude(self, item: pytest.Item, teardown_error: BaseException | None) -> None:
+        verdict, seconds, share = self._verdicts.pop(item.nodeid)
+        if teardown_error is not None:
+            verdict = verdict_of(teardown_error)
+        declared = _declared(item)
+        output = self._session.end()
+        if self.problem is not None:
+            return
+        passed = verdict.status is CheckStatus.PASSED
+        identity = check_id_of(declared, item.name)
+        if declared.stage is Stage.GATE and not passed and verdict.status is not CheckStatus.SKIPPED:
+            self._gate_failed = declared.title
+        earned = declared.points if passed else round(declared.points * share, 2)
+        if verdict.status is CheckStatus.SKIPPED:
+            earned = 0.0
+        self._reporter.result(
+            CheckResult(
+                id=identity, part=PartId(declared.part), title=declared.title, status=verdict.status, points=earned,
+                max_points=declared.points, visibility=declared.visibility, stage=declared.stage, message=verdict.message,
+                detail=verdict.detail, output=output, seconds=round(seconds, 4),
+            )
+        )  # fmt: skip
+
+    def _is_wanted(self, identity: str, declared: Declared) -> bool:
+        only = self._job.only
+        if only is not None and not any(fnmatch.fnmatchcase(name, only) for name in (identity, declared.part)):
+            return False
+        return self._job.train or declared.stage is not Stage.TRAIN
+
+
+def _declared(item: pytest.Item) -> Declared:
+    declared = getattr(getattr(item, "function", None), ATTRIBUTE, None)
+    if not isinstance(declared, Declared):
+        raise BadSpec(f"The test {item.name} has no @check, so it has neither part nor points.")
+    return declared
+
+
+def _seed(text: str) -> None:
+    number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+    random.seed(number)
+    np.random.seed(number)  # noqa: NPY002  # the global generator is what checks may use
+    torch.manual_seed(number)
+
+
+def arguments(folder: str) -> Iterator[str]:
+    """pytest's command line for a spec folder: no configuration, plugin or cache from anywhere else."""
+    yield from (folder, "--rootdir", folder, "-c", "/dev/null", "--import-mode=importlib", "-q", "-s", "--tb=short")
+    yield from ("-p", "no:cacheprovider", "-p", "no:terminalreporter", "-p", "no:doctest", "-p", "no:junitxml", "-W", "ignore")

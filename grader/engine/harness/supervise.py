@@ -1,0 +1,220 @@
+"""Starts harness processes and follows one through a run. Imports neither torch nor pytest."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from grader.domain.check import CheckResult
+from grader.domain.ending import Ending, EndingReason
+from grader.domain.errors import BadSpec, NoSandbox, RunFailed, SandboxLost, SetupError, TransientError
+from grader.domain.run import Event
+from grader.engine.harness.control import Control, ControlClosed, Note, Word
+from grader.engine.harness.job import Job, result_from_plain
+from grader.engine.sandbox.base import Sandbox
+from grader.kit.text import plain
+
+# A spec's own work (reference models, data) may take this much longer than the run's budget before it counts as stuck.
+GRACE_S = 60.0
+HELLO_S = 120.0
+# What a harness may see of our environment. Everything else, credentials above all, stays here.
+PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "GRADER_DATA_DIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
+
+SandboxLease = Callable[[], AbstractContextManager[Sandbox]]
+
+
+@dataclass(slots=True)
+class Judgement:
+    """What one run in a harness came to."""
+
+    results: list[CheckResult] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    first_sandbox_s: float = 0.0
+    endings: list[Ending] = field(default_factory=list)
+
+
+class HarnessProcess:
+    """A harness waiting for its one job."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
+        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        environment |= {
+            "OMP_NUM_THREADS": "1",
+            "MKL_NUM_THREADS": "1",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-m", "grader.engine.harness", str(theirs.fileno())],
+                env=environment, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stderr=self._stderr, cwd="/", start_new_session=True,
+            )  # fmt: skip
+        self._control = Control(ours)
+        self._said_hello = False
+
+    def await_hello(self) -> None:
+        """Wait until everything is imported.
+
+        Raises:
+            RunFailed: the process ended, or takes absurdly long.
+        """
+        if self._said_hello:
+            return
+        try:
+            note = self._control.receive(HELLO_S)
+        except (ControlClosed, TimeoutError) as error:
+            raise RunFailed(f"The harness did not start: {self._last_words()}") from error
+        self._said_hello = note.word is Word.HELLO
+
+    def judge(self, job: Job, sandboxes: SandboxLease, on_event: Callable[[Event], None]) -> Judgement:
+        """Run one job to its end. The process is of no use afterwards.
+
+        Raises:
+            RunFailed, BadSpec, NoSandbox: the run has no score.
+            SandboxLost: nor has this one, but trying again may help.
+        """
+        self.await_hello()
+        judgement = Judgement()
+        ends_at = time.monotonic() + job.run_s + GRACE_S
+        with _SandboxSeat(sandboxes) as seat:
+            try:
+                self._control.send(Word.JOB, **job.packed())
+                while True:
+                    note = self._control.receive(max(0.1, ends_at - time.monotonic()))
+                    if note.word is Word.DONE:
+                        judgement.facts = note.fields["facts"]
+                        judgement.first_sandbox_s, judgement.endings = seat.first_wait_s, seat.endings
+                        return judgement
+                    self._handle(note, seat, judgement, on_event)
+            except ControlClosed as error:
+                raise RunFailed(f"The harness ended in the middle of a run: {self._last_words()}") from error
+            except TimeoutError as error:
+                raise RunFailed("The run took longer than its limit and was stopped; the spec's own code may be stuck.") from error
+
+    def _handle(self, note: Note, seat: _SandboxSeat, judgement: Judgement, on_event: Callable[[Event], None]) -> None:
+        if note.word is Word.NEED:
+            try:
+                sandbox = seat.replace()
+            except (SetupError, TransientError) as error:
+                self._control.send(Word.PROBLEM, code=error.code, message=str(error))
+            else:
+                self._control.send(Word.SANDBOX, (sandbox.read_fd, sandbox.write_fd))
+        elif note.word is Word.LOST:
+            ending = seat.end(EndingReason(note.fields["reason"]))
+            self._control.send(Word.ENDING, reason=str(ending.reason), exit_code=ending.exit_code, detail=ending.detail)
+        elif note.word is Word.STARTED:
+            on_event(Event(kind="started", check_id=note.fields["check_id"]))
+        elif note.word is Word.RESULT:
+            result = result_from_plain(note.fields["result"])
+            judgement.results.append(result)
+            on_event(Event(kind="check", check_id=result.id, result=result))
+        elif note.word is Word.PROBLEM:
+            kinds: dict[str, type[SetupError | TransientError]] = {kind.code: kind for kind in (BadSpec, NoSandbox, SandboxLost)}
+            raise kinds.get(note.fields["code"], RunFailed)(note.fields["message"])
+
+    def kill(self) -> None:
+        """Stop the process and whatever it started. Idempotent."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._control.close()
+        self._stderr.close()
+
+    def _last_words(self) -> str:
+        self._stderr.seek(0)
+        text = plain(self._stderr.read()[-2000:].decode(errors="replace")).strip()
+        return text.splitlines()[-1] if text else "it said nothing"
+
+
+class _SandboxSeat:
+    """The one sandbox a run has at a time."""
+
+    def __init__(self, sandboxes: SandboxLease) -> None:
+        self._sandboxes = sandboxes
+        self._stack = ExitStack()
+        self._current: Sandbox | None = None
+        self.first_wait_s = 0.0
+        self.endings: list[Ending] = []
+
+    def __enter__(self) -> _SandboxSeat:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def replace(self) -> Sandbox:
+        started = time.monotonic()
+        self._stack.close()
+        self._current = self._stack.enter_context(self._sandboxes())
+        if not self.first_wait_s:
+            self.first_wait_s = time.monotonic() - started
+        return self._current
+
+    def end(self, reason: EndingReason) -> Ending:
+        if self._current is None:
+            return Ending(reason=EndingReason.LOST)
+        if reason is not EndingReason.EXITED:
+            # It is still running as far as we know; where it died by itself, the host's own reason is wanted.
+            self._current.kill(reason)
+        ending = self._current.ending()
+        self.endings.append(ending)
+        return ending
+
+
+class HarnessPool:
+    """Harness processes started ahead, each for one job.
+
+    `ahead` is how many wait at once; `expected` is how many jobs will come, if that is known.
+    """
+
+    def __init__(self, ahead: int, *, expected: int | None) -> None:
+        self._lock = threading.Lock()
+        self._left = expected
+        self._waiting: deque[HarnessProcess] = deque()
+        for _ in range(ahead):
+            self._start_another()
+
+    @contextmanager
+    def lease(self) -> Iterator[HarnessProcess]:
+        """A harness for one job, killed afterwards."""
+        with self._lock:
+            process = self._waiting.popleft() if self._waiting else None
+        process = process or HarnessProcess()
+        self._start_another()
+        try:
+            yield process
+        finally:
+            process.kill()
+
+    def await_ready(self) -> None:
+        for process in list(self._waiting):
+            process.await_hello()
+
+    def stop(self) -> None:
+        with self._lock:
+            self._left = 0
+            waiting, self._waiting = list(self._waiting), deque()
+        for process in waiting:
+            process.kill()
+
+    def _start_another(self) -> None:
+        with self._lock:
+            if self._left is not None:
+                if self._left <= 0:
+                    return
+                self._left -= 1
+            self._waiting.append(HarnessProcess())

@@ -1,0 +1,88 @@
+"""Training in the sandbox, judged outside it: labels of held-out data never leave this side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from grader.domain.errors import ProtocolViolation
+from grader.engine.student.proxy import RemoteModule, RemoteObject
+from grader.engine.student.replies import FitReply, checked
+from grader.engine.student.session import Session
+from grader.engine.student.values import tensor_or_violation, to_wire
+from grader.engine.wire.messages import Kind
+
+Judge = Callable[[torch.Tensor], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitResult:
+    """What a training came to. `history` is (step, what `judge` gave), measured here; `losses` is a claim."""
+
+    steps: int
+    history: tuple[tuple[int, float], ...]
+    best: float
+    reached: bool
+    losses: tuple[tuple[int, float], ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """Held-out inputs, the judge of predictions on them, and the bound that ends the training early."""
+
+    inputs: torch.Tensor | None = None
+    judge: Judge | None = None
+    below: float | None = None
+    above: float | None = None
+
+    def is_met(self, value: float) -> bool:
+        if math.isnan(value):
+            return False
+        return (self.below is not None and value < self.below) or (self.above is not None and value > self.above)
+
+    def better(self, one: float, other: float) -> float:
+        if math.isnan(one):
+            return other
+        return max(one, other) if self.above is not None else min(one, other)
+
+
+def fit(session: Session, model: RemoteModule, inputs: torch.Tensor, targets: torch.Tensor, goal: Goal, options: dict[str, Any]) -> FitResult:
+    """Train `model` in the sandbox with the fixed loop; stop as soon as the goal is met.
+
+    `options` are FIT's: loss, optimizer, lr, weight_decay, batch_size, steps, seed, budget_s, report_every, trainable.
+    """
+    history: list[tuple[int, float]] = []
+    best = -math.inf if goal.above is not None else math.inf
+
+    def on_event(event: dict[str, Any]) -> bool:
+        nonlocal best
+        step = event.get("step")
+        if type(step) is not int:
+            raise ProtocolViolation("The sandbox reported a training step that is not a number.")
+        if goal.judge is None or goal.inputs is None:
+            return True
+        predictions = tensor_or_violation(event.get("predictions"), "predictions")
+        if predictions.shape[:1] != goal.inputs.shape[:1]:
+            raise ProtocolViolation("The sandbox sent predictions for another number of inputs.")
+        value = float(goal.judge(predictions))
+        history.append((step, value))
+        best = goal.better(value, best)
+        return not goal.is_met(value)
+
+    body = {
+        "ref": model.ref(), "inputs": to_wire(inputs), "targets": to_wire(targets),
+        "validation": None if goal.inputs is None else to_wire(goal.inputs), **options,
+    }  # fmt: skip
+    if isinstance(body["loss"], RemoteObject):
+        body["loss"] = body["loss"].ref()
+    # The loop keeps its own budget; a minute more covers the last report on a busy machine.
+    reply = checked(FitReply, session.converse(Kind.FIT, body, on_event, float(options["budget_s"]) + 60.0))
+    reached = any(goal.is_met(value) for _, value in history)
+    return FitResult(
+        steps=reply.steps, history=tuple(history), best=best, reached=reached, losses=reply.losses, seconds=reply.seconds
+    )
