@@ -15,7 +15,9 @@ from grader.domain.ending import Ending, EndingReason
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxProfile:
     """What one sandbox may use. Bytes, seconds, counts. `warm` makes the probe load the optimiser's modules and
-    run one forward and backward before it says READY; `gpu` names a device the sandbox may see, None for none."""
+    run one forward and backward before it says READY; `gpu` names a device the sandbox may see, None for none.
+    `program` is Python source to run in place of the probe: the conformance suite's hostile little programs.
+    """
 
     memory_bytes: int = 2 * 2**30
     scratch_bytes: int = 256 * 2**20
@@ -28,6 +30,7 @@ class SandboxProfile:
     threads: int = 1
     warm: bool = True
     gpu: str | None = None
+    program: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +45,8 @@ class Readiness:
 
 class Sandbox(Protocol):
     """One started probe. `read_fd` carries the probe's frames to us, `write_fd` ours to it; both belong to the
-    sandbox and are closed by `kill`. Whoever gets a descriptor by `os.dup` or SCM_RIGHTS closes its own copy."""
+    sandbox and are closed by `kill`. Whoever gets a descriptor by `os.dup` or SCM_RIGHTS closes its own copy.
+    """
 
     @property
     def name(self) -> str: ...
@@ -82,6 +86,7 @@ class SandboxBackend(Protocol):
         Raises:
             NoSandbox: the backend cannot be used here.
             SandboxLost: the engine failed to start it; trying again may work.
+
         """
         ...
 

@@ -1,0 +1,73 @@
+"""The bwrap command line: every wall of the sandbox in one list. docs/sandbox.md says what each flag closes."""
+
+from __future__ import annotations
+
+import os
+
+from grader.engine.sandbox.base import SandboxProfile
+from grader.engine.sandbox.environment import SCRATCH, probe_command, probe_environment
+from grader.engine.sandbox.trees import SandboxTrees, python_inside
+
+INSIDE_UID = "65534"
+# Kernel addresses and host-wide statistics that a new /proc still shows.
+HIDDEN_PROC_FILES = (
+    "cmdline", "config.gz", "iomem", "ioports", "kallsyms", "kcore", "keys", "key-users", "kmsg",
+    "kpagecount", "kpageflags", "modules", "sched_debug", "slabinfo", "swaps", "sysrq-trigger", "timer_list",
+    "vmallocinfo", "zoneinfo",
+)  # fmt: skip
+# Outer bwrap, its init inside, and the short-lived launcher are in the group besides the profile's processes.
+EXTRA_TASKS = 3
+
+
+def sandbox_options(
+    profile: SandboxProfile, trees: SandboxTrees, sources: dict[str, str], *, disable_userns: bool
+) -> list[str]:
+    """Options for `bwrap --args`, without the command. `sources` maps a path inside to what is bound there."""
+    options = [
+        "--unshare-all", "--unshare-user", "--uid", INSIDE_UID, "--gid", INSIDE_UID, "--hostname", "sandbox",
+        "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL",
+    ]  # fmt: skip
+    if disable_userns:
+        options.append("--disable-userns")
+    for target, place in trees.links:
+        options += ["--symlink", target, place]
+    for tree in trees.trees:
+        options += ["--ro-bind", sources[tree.inside], tree.inside]
+    for cover in trees.covers:
+        options += ["--tmpfs", cover, "--remount-ro", cover]
+    options += ["--proc", "/proc"]
+    for name in HIDDEN_PROC_FILES:
+        if os.path.exists(f"/proc/{name}"):  # noqa: PTH110  # Path.exists raises on /proc entries we may not stat
+            options += ["--ro-bind", "/dev/null", f"/proc/{name}"]
+    options += [
+        "--dev", "/dev",
+        "--perms", "1777", "--size", str(profile.shm_bytes), "--tmpfs", "/dev/shm",  # noqa: S108
+        "--remount-ro", "/dev",
+        "--perms", "1777", "--size", str(profile.scratch_bytes), "--tmpfs", SCRATCH,
+        "--remount-ro", "/", "--chdir", SCRATCH,
+    ]  # fmt: skip
+    for name, value in probe_environment(profile).items():
+        options += ["--setenv", name, value]
+    return options
+
+
+def bwrap_command(bwrap: str, profile: SandboxProfile, *, options_fd: int, seccomp_fd: int) -> list[str]:
+    """The options travel in a file, so that the process table inside shows no path of the host."""
+    command = probe_command(profile, python_inside())
+    return [bwrap, "--args", str(options_fd), "--seccomp", str(seccomp_fd), "--", *command]
+
+
+def launch_limits(profile: SandboxProfile, *, own_uid: bool) -> list[str]:
+    """Launcher instructions for the limits of single processes."""
+    limits = [
+        ("NOFILE", profile.open_files, profile.open_files),
+        ("FSIZE", profile.file_bytes, profile.file_bytes),
+        ("CORE", 0, 0),
+        # SIGXCPU first, so that the ending can be told; the kill follows for a process that catches it.
+        ("CPU", profile.cpu_s, profile.cpu_s + 1),
+        ("MEMLOCK", 65536, 65536),
+    ]
+    if own_uid:
+        # Counted per uid: only right for a uid that nobody else uses. A second net below the pids group.
+        limits.append(("NPROC", profile.processes + EXTRA_TASKS, profile.processes + EXTRA_TASKS))
+    return [text for name, soft, hard in limits for text in ("limit", name, str(soft), str(hard))]
