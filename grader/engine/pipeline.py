@@ -18,7 +18,7 @@ from grader.domain.score import mark_of, score_of
 from grader.engine.harness.job import Job
 from grader.engine.harness.supervise import HarnessPool, Judgement
 from grader.engine.sandbox.base import SandboxBackend, SandboxProfile
-from grader.engine.sandbox.supply import SandboxSupply
+from grader.engine.sandbox.pool import WarmPool
 from grader.intake.archive import Listing, list_upload
 from grader.intake.files import Match, match
 from grader.kit.digest import sha256_of
@@ -30,10 +30,13 @@ TRIES = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GradeOptions:
-    """`only` is a shell pattern on check or part ids; `train` False leaves training checks out; `seed` fixes the
-    randomness of a run, which is otherwise its own."""
+    """What is run, and under which randomness.
 
-    only: str | None = None
+    `only` holds shell patterns on check or part ids, empty for all; `train` False leaves training checks out; `seed`
+    fixes a run's randomness, which is otherwise its own.
+    """
+
+    only: tuple[str, ...] = ()
     train: bool = True
     seed: str | None = None
 
@@ -47,16 +50,23 @@ class Engine:
         jobs: how many runs may go on at once.
         expected: how many runs will be asked for, if known: no sandbox is started for a run that will not come.
         warm: keep sandboxes and harnesses ready ahead of need, as a worker does.
+
     """
 
     def __init__(
-        self, backend: SandboxBackend, *, profile: SandboxProfile | None = None, jobs: int = 1, expected: int | None = None, warm: bool = False
+        self,
+        backend: SandboxBackend,
+        *,
+        profile: SandboxProfile | None = None,
+        jobs: int = 1,
+        expected: int | None = None,
+        warm: bool = False,
     ) -> None:
         self.backend = backend
         # A cold run is over before the modules that warming loads would have paid off.
         self._profile = profile or SandboxProfile(warm=warm or (expected or 1) > jobs)
         ahead = min(jobs, expected) if expected is not None else jobs
-        self._sandboxes = SandboxSupply(backend, self._profile, ahead=ahead, expected=expected)
+        self._sandboxes = WarmPool(backend, self._profile, ahead, expected=expected)
         self._harnesses = HarnessPool(ahead, expected=expected)
 
     def __enter__(self) -> Self:
@@ -76,7 +86,12 @@ class Engine:
         self._sandboxes.await_ready()
 
     def grade(
-        self, spec: Spec, name: str, content: bytes, options: GradeOptions | None = None, on_event: Callable[[Event], None] | None = None
+        self,
+        spec: Spec,
+        name: str,
+        content: bytes,
+        options: GradeOptions | None = None,
+        on_event: Callable[[Event], None] | None = None,
     ) -> RunReport:
         """Judge one hand-in.
 
@@ -84,6 +99,7 @@ class Engine:
 
         Raises:
             SetupError: the grader itself cannot work here (no sandbox, broken spec).
+
         """
         started = time.monotonic()
         options = options or GradeOptions()
@@ -92,13 +108,23 @@ class Engine:
             listing = list_upload(name, content, spec.assignment.limits)
             matched = match(listing, spec.assignment.files)
         except InputError as error:
-            return replace(blank, status=RunStatus.REJECTED, message=str(error), timing=Timing(total=time.monotonic() - started))
+            return replace(
+                blank,
+                status=RunStatus.REJECTED,
+                message=str(error),
+                timing=Timing(total=time.monotonic() - started),
+            )
         intake_s = time.monotonic() - started
         job = _job(spec, listing, matched, content, options)
         try:
-            judgement = self._judge(job, on_event or (lambda event: None))
+            judgement = self._judge(job, on_event or _ignore)
         except SandboxLost as error:
-            return replace(blank, status=RunStatus.FAILED, message=str(error), timing=Timing(total=time.monotonic() - started))
+            return replace(
+                blank,
+                status=RunStatus.FAILED,
+                message=str(error),
+                timing=Timing(total=time.monotonic() - started),
+            )
         report = replace(blank, files=tuple(entry.path for entry in listing.entries), notes=_notes(listing, judgement))
         timing = _timing(judgement, intake_s, time.monotonic() - started)
         return _graded(replace(report, timing=timing), spec.assignment, judgement)
@@ -113,6 +139,11 @@ class Engine:
                     if attempt == TRIES - 1:
                         raise
         raise AssertionError("the last attempt returns or raises")
+
+
+def _ignore(event: Event) -> None:
+    """For callers who do not watch."""
+    del event
 
 
 def _blank(spec: Spec, name: str, content: bytes) -> RunReport:
@@ -150,7 +181,11 @@ def _job(spec: Spec, listing: Listing, matched: Match, content: bytes, options: 
 
 def _notes(listing: Listing, judgement: Judgement) -> tuple[str, ...]:
     files = judgement.facts.get("files", [])
-    return (*listing.notes, *(f"{path}: {note}" for path, _, note in files if note), *judgement.facts.get("notes", []))
+    return (
+        *listing.notes,
+        *(f"{path}: {note}" for path, _, note in files if note),
+        *judgement.facts.get("notes", []),
+    )
 
 
 def _timing(judgement: Judgement, intake_s: float, total_s: float) -> Timing:
@@ -165,7 +200,11 @@ def _timing(judgement: Judgement, intake_s: float, total_s: float) -> Timing:
 
 def _graded(report: RunReport, assignment: Assignment, judgement: Judgement) -> RunReport:
     files = judgement.facts.get("files", [])
-    if files and all(status in ("unreadable", "unparsed") for _, status, _ in files) and not judgement.facts.get("names"):
+    if (
+        files
+        and all(status in ("unreadable", "unparsed") for _, status, _ in files)
+        and not judgement.facts.get("names")
+    ):
         words = next((f"{path}: {note}" for path, _, note in files if note), "None of the code files could be read.")
         return replace(report, status=RunStatus.REJECTED, message=words, notes=())
     results = _in_order(assignment, judgement.results)

@@ -40,15 +40,25 @@ class _Starting(NamedTuple):
 class WarmPool:
     """Keeps `size` sandboxes of one profile ready. Safe for use by several threads.
 
+    `expected` is how many leases will come, where that is known: no more sandboxes are started ahead than that, and
+    only a waiting lease (after a submission killed its sandbox) starts another.
+
     A sandbox is ready when bytes can be read from it: its READY frame has arrived, and is left to the lessee.
     """
 
     def __init__(
-        self, backend: SandboxBackend, profile: SandboxProfile, size: int, *, ready_within_s: float = READY_WITHIN_S
+        self,
+        backend: SandboxBackend,
+        profile: SandboxProfile,
+        size: int,
+        *,
+        expected: int | None = None,
+        ready_within_s: float = READY_WITHIN_S,
     ) -> None:
         self._backend = backend
         self._profile = profile
         self._size = size
+        self._still_expected = expected
         self._ready_within_s = ready_within_s
         self._changed = threading.Condition()
         self._ready: deque[Sandbox] = deque()
@@ -67,6 +77,19 @@ class WarmPool:
     def statistics(self) -> PoolStatistics:
         with self._changed:
             return PoolStatistics(len(self._ready), len(self._starting), len(self._leased))
+
+    def await_ready(self, timeout_s: float = READY_WITHIN_S) -> None:
+        """Wait until `size` sandboxes are ready.
+
+        Raises:
+            SandboxLost: they were not, in time.
+
+        """
+        ends_at = time.monotonic() + timeout_s
+        with self._changed:
+            while len(self._ready) < self._size:
+                if not self._changed.wait(max(0.0, ends_at - time.monotonic())):
+                    raise SandboxLost(f"the sandboxes were not ready within {timeout_s:g} s")
 
     @contextmanager
     def lease(self, timeout_s: float | None = None) -> Iterator[Sandbox]:
@@ -154,7 +177,7 @@ class WarmPool:
 
     def _start_missing(self) -> None:
         with self._changed:
-            missing = max(self._size, self._waiting) - len(self._ready) - len(self._starting)
+            missing = self._missing()
         while missing > 0 and not self._stopped and time.monotonic() >= self._next_start:
             try:
                 sandbox = self._backend.start(self._profile)
@@ -163,7 +186,17 @@ class WarmPool:
                 return
             with self._changed:
                 self._starting.append(_Starting(sandbox, time.monotonic()))
+                if self._still_expected:
+                    self._still_expected -= 1
             missing -= 1
+
+    def _missing(self) -> int:
+        """How many to start now; called with the lock held."""
+        under_way = len(self._ready) + len(self._starting)
+        ahead = self._size - under_way
+        if self._still_expected is not None:
+            ahead = min(ahead, self._still_expected)
+        return max(ahead, self._waiting - under_way)
 
     def _watch(self) -> None:
         """Wait until a starting sandbox speaks or ends, a ready one ends, or somebody wants something."""
@@ -192,7 +225,7 @@ class WarmPool:
 
     def _patience_s(self) -> float:
         with self._changed:
-            wanted = max(self._size, self._waiting) > len(self._ready) + len(self._starting)
+            wanted = self._missing() > 0
         pause = self._next_start - time.monotonic()
         return max(0.0, min(pause, 1.0)) if wanted else 1.0
 
