@@ -30,9 +30,9 @@ def prepare_torchvision() -> bool:
 
     if _compiled_operators_load():
         return False
-    library = torch.library.Library("torchvision", "DEF")
+    library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     for schema in _SCHEMAS:
-        library.define(schema)
+        library.define(schema)  # type: ignore[no-untyped-call]
     _keep.append(library)
     return True
 
@@ -51,7 +51,7 @@ def _compiled_operators_load() -> bool:
         if library is None:
             return False
         try:
-            torch.ops.load_library(str(library))
+            torch.ops.load_library(str(library))  # type: ignore[no-untyped-call]
         except OSError:
             return False
     return True

@@ -67,12 +67,21 @@ class FramePipe:
     def fileno(self) -> int:
         return self._read_fd
 
-    def write(self, kind: int, serial: int, header: bytes, buffers: Sequence[memoryview | bytes] = (), *, deadline: float | None = None) -> None:
+    def write(
+        self,
+        kind: int,
+        serial: int,
+        header: bytes,
+        buffers: Sequence[memoryview | bytes] = (),
+        *,
+        deadline: float | None = None,
+    ) -> None:
         """Send one frame.
 
         Raises:
             WireClosed: the other side is gone.
             WireTimeout: it stopped reading.
+
         """
         size = sum(memoryview(buffer).nbytes for buffer in buffers)
         self._write_all(PREFIX.pack(MAGIC, kind, 0, serial & 0xFFFFFFFF, len(header), size) + header, deadline)
@@ -86,14 +95,19 @@ class FramePipe:
             WireError: not a frame, or larger than the caps.
             WireClosed: end of file.
             WireTimeout: the deadline passed first.
+
         """
-        magic, kind, zero, serial, header_length, payload_length = PREFIX.unpack(self._read_exactly(PREFIX.size, deadline))
+        magic, kind, zero, serial, header_length, payload_length = PREFIX.unpack(
+            self._read_exactly(PREFIX.size, deadline)
+        )
         if magic != MAGIC or zero != 0:
             raise WireError("the bytes on the pipe do not start with a frame prefix")
         if header_length > self._limits.header_bytes:
             raise WireError(f"a header of {header_length:,} bytes is over the limit of {self._limits.header_bytes:,}")
         if payload_length > self._limits.payload_bytes:
-            raise WireError(f"a payload of {payload_length:,} bytes is over the limit of {self._limits.payload_bytes:,}")
+            raise WireError(
+                f"a payload of {payload_length:,} bytes is over the limit of {self._limits.payload_bytes:,}"
+            )
         header = bytes(self._read_exactly(header_length, deadline))
         return Frame(kind, serial, header, self._read_exactly(payload_length, deadline))
 

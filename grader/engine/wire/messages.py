@@ -74,6 +74,7 @@ def send(pipe: FramePipe, kind: Kind, serial: int, body: dict[str, Any], *, dead
     Raises:
         Unsendable: the body holds something that does not travel.
         WireClosed, WireTimeout: see `FramePipe.write`.
+
     """
     header, buffers = encode(body)
     pipe.write(int(kind), serial, header, buffers, deadline=deadline)
@@ -84,6 +85,7 @@ def receive(pipe: FramePipe, *, deadline: float | None = None, limits: ValueLimi
 
     Raises:
         WireError: anything that is not a message of this protocol.
+
     """
     return parse(pipe.read(deadline=deadline), limits=limits)
 

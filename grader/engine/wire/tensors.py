@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from grader.engine.wire.values import DTYPES, TensorData, Unsendable
@@ -15,6 +17,7 @@ def to_data(tensor: torch.Tensor, *, max_bytes: int, source: str = "tensor") -> 
 
     Raises:
         Unsendable: a sparse, quantised or otherwise odd tensor, or one over `max_bytes` bytes.
+
     """
     plain = tensor.detach()
     if plain.layout is not torch.strided or plain.dtype not in NAMES:
@@ -27,7 +30,8 @@ def to_data(tensor: torch.Tensor, *, max_bytes: int, source: str = "tensor") -> 
     if size == 0:
         return TensorData(name, shape, b"", source)
     # Through bytes, because NumPy has no bfloat16.
-    return TensorData(name, shape, memoryview(dense.reshape(-1).view(torch.uint8).numpy()), source)
+    array: Any = dense.reshape(-1).view(torch.uint8).numpy()
+    return TensorData(name, shape, memoryview(array), source)
 
 
 def from_data(data: TensorData) -> torch.Tensor:

@@ -68,6 +68,7 @@ def encode(value: Any, *, limits: ValueLimits | None = None) -> tuple[bytes, lis
 
     Raises:
         Unsendable: the value, or something in it, is not one of the types that travel.
+
     """
     encoder = _Encoder(limits or ValueLimits())
     try:
@@ -82,6 +83,7 @@ def decode(header: bytes, payload: bytes | bytearray, *, limits: ValueLimits | N
 
     Raises:
         WireError: anything about the bytes is not as this protocol says.
+
     """
     decoder = _Decoder(memoryview(payload), limits or ValueLimits())
     return decoder.read(header, 0)
@@ -110,7 +112,9 @@ class _Encoder:
         if kind is list:
             return [self.plain(item, depth + 1) for item in value]
         if kind is tuple:
-            return msgpack.ExtType(EXT_TUPLE, msgpack.packb([self.plain(item, depth + 1) for item in value], use_bin_type=True))
+            return msgpack.ExtType(
+                EXT_TUPLE, msgpack.packb([self.plain(item, depth + 1) for item in value], use_bin_type=True)
+            )
         if kind is dict:
             return {self._key(key): self.plain(item, depth + 1) for key, item in value.items()}
         if kind is TensorData:
@@ -150,7 +154,13 @@ class _Decoder:
             )  # fmt: skip
         except WireError:
             raise
-        except (ValueError, TypeError, RecursionError, OverflowError, msgpack.exceptions.UnpackException) as error:
+        except (
+            ValueError,
+            TypeError,
+            RecursionError,
+            OverflowError,
+            msgpack.exceptions.UnpackException,
+        ) as error:
             raise WireError(f"a header is not valid msgpack within the limits: {type(error).__name__}") from error
         return self._checked(value, depth)
 
@@ -206,7 +216,15 @@ class _Decoder:
     @staticmethod
     def _plain(data: bytes) -> list[Any]:
         try:
-            fields = msgpack.unpackb(data, raw=False, max_ext_len=0, max_map_len=0, max_array_len=64, max_bin_len=0, max_str_len=1000)
+            fields = msgpack.unpackb(
+                data,
+                raw=False,
+                max_ext_len=0,
+                max_map_len=0,
+                max_array_len=64,
+                max_bin_len=0,
+                max_str_len=1000,
+            )
         except (ValueError, TypeError, RecursionError, msgpack.exceptions.UnpackException) as error:
             raise WireError("a tensor or handle is not described as it should be") from error
         if type(fields) is not list:
@@ -219,7 +237,11 @@ class _Decoder:
         dtype, shape, offset, nbytes, source = fields
         if type(dtype) is not str or dtype not in DTYPES:
             raise WireError("a tensor has a dtype that does not travel")
-        if type(shape) is not list or len(shape) > self._limits.dimensions or any(type(n) is not int or not 0 <= n < 2**40 for n in shape):
+        if (
+            type(shape) is not list
+            or len(shape) > self._limits.dimensions
+            or any(type(n) is not int or not 0 <= n < 2**40 for n in shape)
+        ):
             raise WireError("a tensor has an impossible shape")
         if source not in SOURCES:
             raise WireError("a tensor does not say what it is")
