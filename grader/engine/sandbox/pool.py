@@ -234,7 +234,7 @@ class WarmPool:
             self._starting.remove(item)
             self._ready.append(item.sandbox)
             self._failures, self._failure = 0, None
-            self._changed.notify()
+            self._changed.notify_all()
 
     def _discard(self, item: _Starting, *, ended: bool) -> None:
         with self._changed:
