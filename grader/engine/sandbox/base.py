@@ -14,8 +14,10 @@ from grader.domain.ending import Ending, EndingReason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxProfile:
-    """What one sandbox may use. Bytes, seconds, counts. `warm` makes the probe load the optimiser's modules and
-    run one forward and backward before it says READY; `gpu` names a device the sandbox may see, None for none.
+    """What one sandbox may use, in bytes, seconds and counts.
+
+    `warm` makes the probe load the optimiser's modules and run one forward and backward before it says READY;
+    `gpu` names a device the sandbox may see, None for none.
     `program` is Python source to run in place of the probe: the conformance suite's hostile little programs.
     """
 
@@ -44,8 +46,10 @@ class Readiness:
 
 
 class Sandbox(Protocol):
-    """One started probe. `read_fd` carries the probe's frames to us, `write_fd` ours to it; both belong to the
-    sandbox and are closed by `kill`. Whoever gets a descriptor by `os.dup` or SCM_RIGHTS closes its own copy.
+    """One started probe.
+
+    `read_fd` carries the probe's frames to us, `write_fd` ours to it; both belong to the sandbox and are closed by
+    `kill`. Whoever gets a descriptor by `os.dup` or SCM_RIGHTS closes its own copy.
     """
 
     @property

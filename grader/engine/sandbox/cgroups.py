@@ -213,8 +213,10 @@ class GroupTree:
         return parent
 
     def _v2_parent(self, path: str) -> Path:
-        """A group that may hand memory, pids and cpu to its children. Only the root may hold processes as well, so
-        elsewhere our own processes first move into a leaf beside the sandboxes.
+        """A group that may hand memory, pids and cpu to its children.
+
+        Only the root may hold processes as well, so elsewhere our own processes first move into a leaf beside the
+        sandboxes.
         """
         if not (self._mount / "cgroup.controllers").exists():
             raise NoCgroup(f"{self._mount} holds neither version of control groups with a memory controller")

@@ -18,7 +18,9 @@ GIB = 2**30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostFacts:
-    """What the host measured. `exit_code` is negative for a signal, None while unknown; `killed_for` is the
+    """What the host measured.
+
+    `exit_code` is negative for a signal, None while unknown; `killed_for` is the
     reason we gave when we killed it, None if we did not; `lost` says the engine lost track of it.
     """
 

@@ -9,6 +9,8 @@ from grader.engine.sandbox.base import Readiness, SandboxBackend
 
 NAMES = ("docker", "bwrap")
 VARIABLE = "GRADER_SANDBOX"
+IMAGE_VARIABLE = "GRADER_SANDBOX_IMAGE"
+RUNTIME_VARIABLE = "GRADER_DOCKER_RUNTIME"
 
 
 def choose(name: str | None = None) -> SandboxBackend:
@@ -42,7 +44,9 @@ def make(name: str) -> SandboxBackend:
     if name == "docker":
         from grader.engine.sandbox.docker import DockerBackend
 
-        return DockerBackend()
+        return DockerBackend(
+            image=os.environ.get(IMAGE_VARIABLE) or None, runtime=os.environ.get(RUNTIME_VARIABLE) or None
+        )
     from grader.engine.sandbox.bwrap import BwrapBackend
 
     return BwrapBackend()

@@ -29,7 +29,9 @@ class Tree:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxTrees:
-    """Everything a sandbox sees. `links` are symbolic links inside, as (target, place); `covers` are directories
+    """Everything a sandbox sees.
+
+    `links` are symbolic links inside, as (target, place); `covers` are directories
     inside `trees` that are hidden under an empty one.
     """
 

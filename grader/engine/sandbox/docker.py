@@ -1,0 +1,270 @@
+"""Sandboxes by the Docker engine: one container for each, killed and removed through the engine's API.
+
+The invariants: a container is inspected before it is removed (removal forgets why it ended), and killed by name
+through the engine (ending a client would leave it running).
+Accepted gaps: peak memory and processor time are known only while the container runs and the engine is on this
+machine; with a default runtime the host's kernel is shared.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import requests
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+
+import docker
+from grader.domain.ending import Ending, EndingReason
+from grader.domain.errors import NoSandbox, SandboxLost
+from grader.engine.sandbox import seccomp
+from grader.engine.sandbox.base import Readiness, Sandbox, SandboxProfile
+from grader.engine.sandbox.cgroups import MOUNT, Group, GroupFacts
+from grader.engine.sandbox.docker_settings import HOST_LABEL, LABEL, WORKER_LABEL, container_settings, host_name
+from grader.engine.sandbox.endings import HostFacts, classify, shell_exit_code
+from grader.engine.sandbox.image import image_name
+from grader.engine.sandbox.relay import Relay
+from grader.engine.sandbox.stderr_tail import StderrTail
+
+ENGINE_S = 30
+DYING_S = 2
+# The engine hears of an out-of-memory kill by another way than of the exit, sometimes later.
+OOM_NEWS_S = 0.5
+# Containers of other hosts' workers on a shared engine cannot be asked for their owner; after this they are strays.
+ABANDONED_S = 6 * 3600
+ENGINE_ERRORS = (DockerException, requests.RequestException)
+
+
+class DockerSandbox:
+    """One container, attached to before it was started."""
+
+    def __init__(
+        self, api: docker.APIClient, container: str, name: str, profile: SandboxProfile, socket_fd: int
+    ) -> None:
+        self._api = api
+        self._container = container
+        self._name = name
+        self._profile = profile
+        self._lock = threading.RLock()
+        self._stderr = StderrTail()
+        self._write_fd = os.dup(socket_fd)
+        self._relay = Relay(socket_fd, self._stderr)
+        self._read_fd = self._relay.read_fd
+        self._ending: Ending | None = None
+        self._closed = False
+        self._started = time.monotonic()
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def read_fd(self) -> int:
+        return self._read_fd
+
+    @property
+    def write_fd(self) -> int:
+        return self._write_fd
+
+    def is_alive(self) -> bool:
+        """Cheap, without asking the engine: it closes the stream when the process ends."""
+        return self._ending is None and self._relay.is_open()
+
+    def kill(self, reason: EndingReason = EndingReason.KILLED) -> None:
+        with self._lock:
+            self._end(reason)
+            if not self._closed:
+                self._closed = True
+                self._relay.stop()
+                os.close(self._read_fd)
+                os.close(self._write_fd)
+
+    def ending(self) -> Ending:
+        with self._lock:
+            if self._ending is None:
+                with contextlib.suppress(*ENGINE_ERRORS):  # a timeout: it did not end by itself
+                    self._api.wait(self._container, timeout=DYING_S)
+            return self._end(EndingReason.KILLED)
+
+    def stderr(self) -> str:
+        if not self.is_alive() and not self._closed:
+            self._relay.join(0.5)
+        return self._stderr.text()
+
+    def _end(self, reason: EndingReason) -> Ending:
+        if self._ending is None:
+            wall_s = time.monotonic() - self._started
+            try:
+                facts = self._stop(reason)
+            except ENGINE_ERRORS:
+                facts = {"lost": True}
+            self._ending = classify(
+                HostFacts(
+                    wall_s=wall_s,
+                    cpu_limit_s=self._profile.cpu_s,
+                    memory_limit_bytes=self._profile.memory_bytes,
+                    file_limit_bytes=self._profile.file_bytes,
+                    **facts,
+                )
+            )
+            with contextlib.suppress(*ENGINE_ERRORS):  # what cannot be removed now, `reap` removes later
+                self._api.remove_container(self._container, force=True, v=True)
+        return self._ending
+
+    def _stop(self, reason: EndingReason) -> dict[str, Any]:
+        killed_for = None
+        group = _group_facts(self._container)
+        state = self._state()
+        if state["Running"]:
+            killed_for = reason
+            with contextlib.suppress(APIError):  # it ended between the two calls
+                self._api.kill(self._container)
+            self._api.wait(self._container, timeout=ENGINE_S)
+            state = self._state()
+        code = shell_exit_code(int(state["ExitCode"]))
+        deadline = time.monotonic() + OOM_NEWS_S
+        while code == -9 and killed_for is None and not state["OOMKilled"] and time.monotonic() < deadline:
+            time.sleep(0.02)
+            state = self._state()
+        oom_kills = max(group.oom_kills, int(bool(state["OOMKilled"])))
+        return {
+            "exit_code": code, "oom_kills": oom_kills, "killed_for": killed_for,
+            "cpu_s": group.cpu_s, "peak_bytes": group.peak_bytes,
+        }  # fmt: skip
+
+    def _state(self) -> dict[str, Any]:
+        state: dict[str, Any] = self._api.inspect_container(self._container)["State"]
+        return state
+
+
+class DockerBackend:
+    """Starts containers on a local engine. `image` and `runtime` default to the built image and the engine's own."""
+
+    name = "docker"
+
+    def __init__(self, *, image: str | None = None, runtime: str | None = None) -> None:
+        self._image = image or image_name()
+        self._runtime = runtime
+        self._lock = threading.Lock()
+        self._client: docker.APIClient | None = None
+
+    def check(self) -> Readiness:
+        """Ask the engine for its version, limits, runtimes and the image; starts nothing."""
+        try:
+            api = self._api()
+            told = api.info()
+            facts = {
+                "engine": str(told["ServerVersion"]),
+                "image": self._image,
+                "runtime": self._runtime or str(told["DefaultRuntime"]),
+                "runtimes": ", ".join(sorted(told["Runtimes"])),
+            }
+            problems = self._problems(api, told)
+        except ENGINE_ERRORS as error:
+            mend = "start it (sudo systemctl start docker, or docker/start-engine.sh as root)"
+            return Readiness(
+                backend=self.name, usable=False, problems=((f"no Docker engine answers ({_short(error)})", mend),)
+            )
+        return Readiness(backend=self.name, usable=not problems, facts=facts, problems=tuple(problems))
+
+    def start(self, profile: SandboxProfile) -> Sandbox:
+        name = f"grader-{secrets.token_hex(6)}"
+        try:
+            api = self._api()
+            settings = container_settings(
+                api, profile, image=self._image, runtime=self._runtime, seccomp=seccomp.profile_text()
+            )
+            container = api.create_container(name=name, **settings)["Id"]
+        except ImageNotFound as error:
+            raise NoSandbox(f"the image {self._image} is not there; run docker/build-sandbox.sh") from error
+        except APIError as error:
+            raise SandboxLost(f"the Docker engine could not create a sandbox ({_short(error)})") from error
+        except ENGINE_ERRORS as error:
+            raise NoSandbox(
+                f"no Docker engine answers ({_short(error)}); start it, or run docker/start-engine.sh"
+            ) from error
+        try:
+            socket_fd = _attach(api, container)
+            api.start(container)
+        except ENGINE_ERRORS as error:
+            with contextlib.suppress(*ENGINE_ERRORS):
+                api.remove_container(container, force=True)
+            raise SandboxLost(f"the Docker engine could not start a sandbox ({_short(error)})") from error
+        return DockerSandbox(api, container, name, profile, socket_fd)
+
+    def reap(self) -> int:
+        """Remove containers of this host's dead workers, and any that is older than six hours."""
+        try:
+            api = self._api()
+            found = api.containers(all=True, filters={"label": f"{LABEL}=1"})
+        except ENGINE_ERRORS:
+            return 0
+        count = 0
+        for container in found:
+            labels = container["Labels"]
+            ours = labels.get(HOST_LABEL) == host_name()
+            orphaned = ours and not Path(f"/proc/{labels.get(WORKER_LABEL)}").exists()
+            if orphaned or time.time() - container["Created"] > ABANDONED_S:
+                with contextlib.suppress(NotFound):
+                    api.remove_container(container["Id"], force=True, v=True)
+                    count += 1
+        return count
+
+    def _api(self) -> docker.APIClient:
+        with self._lock:
+            if self._client is None:
+                self._client = docker.from_env(timeout=ENGINE_S).api
+            return self._client
+
+    def _problems(self, api: docker.APIClient, told: dict[str, Any]) -> list[tuple[str, str]]:
+        problems = []
+        if not str(api.base_url).startswith("http+docker://"):
+            problems.append(
+                ("the engine is not on a local socket", "unset DOCKER_HOST, or run a worker on the engine's host")
+            )
+        if not told.get("MemoryLimit") or not told.get("PidsLimit", True):
+            problems.append(
+                ("the engine cannot limit memory and processes", "enable the memory and pids control groups")
+            )
+        if not any("seccomp" in option for option in told.get("SecurityOptions") or []):
+            problems.append(("the engine has no seccomp", "use a kernel with CONFIG_SECCOMP_FILTER"))
+        if self._runtime is not None and self._runtime not in told["Runtimes"]:
+            problems.append(
+                (f"the engine has no runtime {self._runtime}", "unset GRADER_DOCKER_RUNTIME or register it")
+            )
+        try:
+            api.inspect_image(self._image)  # type: ignore[no-untyped-call]  # the stubs forgot this one
+        except ImageNotFound:
+            problems.append((f"the image {self._image} is not there", "run docker/build-sandbox.sh"))
+        return problems
+
+
+def _attach(api: docker.APIClient, container: str) -> int:
+    """A descriptor of the hijacked connection: raw bytes in, multiplexed streams out."""
+    stream = api.attach_socket(container, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+    try:
+        return os.dup(stream.fileno())
+    finally:
+        stream.close()
+
+
+def _group_facts(container: str) -> GroupFacts:
+    """What the container's control group counted, where the engine runs here and the container still does."""
+    for version, directories in (
+        (1, {name: MOUNT / name / "docker" / container for name in ("memory", "cpuacct")}),
+        (2, {"memory": MOUNT / "system.slice" / f"docker-{container}.scope"}),
+        (2, {"memory": MOUNT / "docker" / container}),
+    ):
+        if directories["memory"].is_dir():
+            return Group(directories=directories, version=version).facts()
+    return GroupFacts()
+
+
+def _short(error: Exception) -> str:
+    text = str(getattr(error, "explanation", None) or error)
+    return text if len(text) <= 200 else f"{text[:200]}..."

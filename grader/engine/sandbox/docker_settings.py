@@ -1,0 +1,89 @@
+"""What a container may use and do, in the engine's own terms. docs/sandbox.md says what each line closes."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+from docker.types import DeviceRequest, LogConfig, Ulimit
+
+from docker import APIClient
+from grader.engine.sandbox.base import SandboxProfile
+from grader.engine.sandbox.environment import SCRATCH, probe_command, probe_environment
+
+USER = "65534:65534"  # both numbers: with a bare uid that is not in the image's passwd the group would be 0
+LABEL = "grader.sandbox"
+WORKER_LABEL = "grader.worker"
+HOST_LABEL = "grader.host"
+# The engine's own list, and what it leaves open: kernel symbols, its configuration, memory layout.
+MASKED_PATHS = (
+    "/proc/acpi", "/proc/asound", "/proc/cmdline", "/proc/config.gz", "/proc/iomem", "/proc/ioports", "/proc/kallsyms",
+    "/proc/kcore", "/proc/keys", "/proc/key-users", "/proc/kmsg", "/proc/kpagecount", "/proc/kpageflags",
+    "/proc/latency_stats", "/proc/modules", "/proc/sched_debug", "/proc/scsi", "/proc/slabinfo", "/proc/swaps",
+    "/proc/timer_list", "/proc/timer_stats", "/proc/vmallocinfo", "/proc/zoneinfo", "/dev/mqueue",
+)  # fmt: skip
+EXTRA_TASKS = 1  # the init
+# Not needed by torch on a CPU; CUDA looks for its devices there.
+SYSFS = "/sys"
+READ_ONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+
+
+def host_name() -> str:
+    return socket.gethostname()
+
+
+def container_settings(
+    api: APIClient, profile: SandboxProfile, *, image: str, runtime: str | None, seccomp: str
+) -> dict[str, Any]:
+    """Arguments for `APIClient.create_container`, all but the name."""
+    return {
+        "image": image,
+        "command": probe_command(profile, "python3"),
+        "entrypoint": [],
+        "environment": probe_environment(profile),
+        "user": USER,
+        "hostname": "sandbox",
+        "working_dir": SCRATCH,
+        "stdin_open": True,
+        "network_disabled": True,
+        "healthcheck": {"test": ["NONE"]},
+        "labels": {LABEL: "1", WORKER_LABEL: str(os.getpid()), HOST_LABEL: host_name()},
+        "host_config": _host_config(api, profile, runtime=runtime, seccomp=seccomp),
+    }
+
+
+def _host_config(api: APIClient, profile: SandboxProfile, *, runtime: str | None, seccomp: str) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        "network_mode": "none",
+        "ipc_mode": "private",
+        "shm_size": profile.shm_bytes,
+        "read_only": True,
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges:true", f"seccomp={seccomp}"],
+        "pids_limit": profile.processes + EXTRA_TASKS,
+        "mem_limit": profile.memory_bytes,
+        "memswap_limit": profile.memory_bytes,
+        "nano_cpus": int(profile.cpus * 1e9),
+        "oom_score_adj": 1000,
+        # As process 1 of its namespace Python would not see SIGXCPU, and nobody would collect its orphans.
+        "init": True,
+        "tmpfs": {SCRATCH: f"rw,noexec,nosuid,nodev,size={profile.scratch_bytes},mode=1777"},
+        "ulimits": [
+            Ulimit(name="nofile", soft=profile.open_files, hard=profile.open_files),
+            Ulimit(name="fsize", soft=profile.file_bytes, hard=profile.file_bytes),
+            Ulimit(name="core", soft=0, hard=0),
+            Ulimit(name="cpu", soft=profile.cpu_s, hard=profile.cpu_s + 1),
+        ],
+        # Nothing a submission prints may fill the engine's disk.
+        "log_config": LogConfig(type=LogConfig.types.NONE),
+    }
+    if runtime is not None:
+        settings["runtime"] = runtime
+    masked: tuple[str, ...] = MASKED_PATHS
+    if profile.gpu is not None:
+        settings["device_requests"] = [DeviceRequest(device_ids=[profile.gpu], capabilities=[["gpu"]])]
+    else:
+        masked = (*masked, SYSFS)
+    config: dict[str, Any] = api.create_host_config(**settings)
+    return {**config, "MaskedPaths": list(masked), "ReadonlyPaths": list(READ_ONLY_PATHS)}
