@@ -16,7 +16,9 @@ BROAD_HANDLERS = {
 
 
 def test_import_contracts_hold():
-    done = subprocess.run([str(Path(sys.executable).parent / "lint-imports")], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "lint-imports")], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
 
 
@@ -30,7 +32,9 @@ def test_broad_handlers_stand_only_at_the_edges():
     found = set()
     for path in sorted((ROOT / "grader").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ExceptHandler) and (node.type is None or getattr(node.type, "id", "") in ("Exception", "BaseException")):
+            if isinstance(node, ast.ExceptHandler) and (
+                node.type is None or getattr(node.type, "id", "") in ("Exception", "BaseException")
+            ):
                 found.add(str(path.relative_to(ROOT)))
     assert {name for name in found if not any(name.startswith(edge) for edge in BROAD_HANDLERS)} == set()
 

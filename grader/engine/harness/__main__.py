@@ -53,7 +53,11 @@ class _Worker:
         """Have the current sandbox stopped, and learn from the host why it stopped."""
         self._control.send(Word.LOST, reason=str(reason))
         fields = self._control.receive().fields
-        return replace(Ending(reason=EndingReason(fields["reason"])), exit_code=fields["exit_code"], detail=fields["detail"])
+        return replace(
+            Ending(reason=EndingReason(fields["reason"])),
+            exit_code=fields["exit_code"],
+            detail=fields["detail"],
+        )
 
 
 def _warm_up() -> None:
@@ -104,7 +108,11 @@ def main() -> None:
         except GraderError as error:
             control.send(Word.PROBLEM, code=error.code, message=str(error))
         except Exception as error:  # edge of the process: whatever a spec's file does is a failed run, with its words
-            control.send(Word.PROBLEM, code=BadSpec.code, message=f"The spec's checks ended with {type(error).__name__}: {error}")
+            control.send(
+                Word.PROBLEM,
+                code=BadSpec.code,
+                message=f"The spec's checks ended with {type(error).__name__}: {error}",
+            )
         else:
             control.send(Word.DONE, facts=facts)
     except (ControlClosed, BrokenPipeError):

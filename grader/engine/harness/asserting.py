@@ -34,6 +34,7 @@ def assert_answer(student: Student, question: str) -> None:
 
     Raises:
         CheckFailed: no answer, one that cannot be read, or a wrong one; never shows the accepted answer.
+
     """
     from grader.engine.harness.answers import accepts, load_questions
 
@@ -42,7 +43,9 @@ def assert_answer(student: Student, question: str) -> None:
     asked = context.questions[question]
     given = student.answers()
     if question not in given:
-        raise CheckFailed(f"No answer to {question} was found; enter it in answers.toml or in a notebook cell that starts with '# answers'.")
+        raise CheckFailed(
+            f"No answer to {question} was found; enter it in answers.toml or in a cell that starts with '# answers'."
+        )
     verdict = accepts(asked, given[question])
     if not verdict.ok:
         raise CheckFailed(verdict.message)

@@ -51,9 +51,16 @@ def check(
         visibility: who sees its message, and when.
         timeout_s: seconds for the whole check, not counting the sandbox's start.
         needs: names the submission must define; a missing one fails the check with one sentence.
+
     """
     declared = Declared(
-        part=part, points=points, title=title, stage=Stage(stage), visibility=Visibility(visibility), timeout_s=timeout_s, needs=needs
+        part=part,
+        points=points,
+        title=title,
+        stage=Stage(stage),
+        visibility=Visibility(visibility),
+        timeout_s=timeout_s,
+        needs=needs,
     )
 
     def mark(test: Test) -> Test:
@@ -69,7 +76,7 @@ def fail(message: str) -> NoReturn:
 
 
 def expect(condition: object, message: str) -> None:
-    """Fail with `message` unless `condition` holds. Only plain truth values: a tensor or a proxy is a mistake in the spec."""
+    """Fail with `message` unless `condition` holds; a tensor or a proxy as condition is a mistake in the spec."""
     if not isinstance(condition, bool):
         raise TypeError(f"expect() takes True or False, not a {type(condition).__name__}")
     if not condition:
@@ -77,7 +84,12 @@ def expect(condition: object, message: str) -> None:
 
 
 def assert_close(
-    actual: Any, expected: torch.Tensor, *, rtol: float = 1e-4, atol: float = 1e-5, message: str = "The values differ from what they should be."
+    actual: Any,
+    expected: torch.Tensor,
+    *,
+    rtol: float = 1e-4,
+    atol: float = 1e-5,
+    message: str = "The values differ from what they should be.",
 ) -> None:
     """Compare a result with a trusted tensor by value, in float64.
 

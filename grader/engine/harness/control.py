@@ -52,6 +52,7 @@ class Control:
 
         Raises:
             ControlClosed: the other side is gone.
+
         """
         packed: bytes = msgpack.packb({"word": str(word), "fields": fields}, use_bin_type=True)
         prefix = LENGTH.pack(len(packed))
@@ -70,6 +71,7 @@ class Control:
         Raises:
             ControlClosed: end of file.
             TimeoutError: nothing came in time.
+
         """
         self._socket.settimeout(timeout_s)
         try:

@@ -14,7 +14,7 @@ class Job:
     """One run: which spec, which submission, under which seed.
 
     `load` is the body of the probe's LOAD request; `parts` maps a part's id to the number of checks and the points the
-    spec promises for it; `only` is a shell pattern on check or part ids; times are seconds.
+    spec promises for it; `only` holds shell patterns on check or part ids, empty for all; times are seconds.
     """
 
     spec_folder: str
@@ -24,7 +24,7 @@ class Job:
     run_s: float
     submission: dict[str, Any]
     parts: dict[str, tuple[int, float]]
-    only: str | None = None
+    only: tuple[str, ...] = ()
     train: bool = True
     thresholds: dict[str, dict[str, Any]] = field(default_factory=dict)
     names: tuple[str, ...] = ()
@@ -34,7 +34,10 @@ class Job:
 
 
 def result_to_plain(result: CheckResult) -> dict[str, Any]:
-    return {name: str(value) if isinstance(value, CheckStatus | Visibility | Stage) else value for name, value in asdict(result).items()}
+    return {
+        name: str(value) if isinstance(value, CheckStatus | Visibility | Stage) else value
+        for name, value in asdict(result).items()
+    }
 
 
 def result_from_plain(plain: dict[str, Any]) -> CheckResult:

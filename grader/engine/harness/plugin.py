@@ -37,7 +37,7 @@ class Reporter(Protocol):
 
 
 def check_id_of(declared: Declared, function_name: str) -> CheckId:
-    """"A1" and `test_forward_pass` give "A1.forward-pass"."""
+    """A check's id: part A1 and the function `test_forward_pass` give A1.forward-pass."""
     return CheckId(f"{declared.part}.{function_name.removeprefix('test_').replace('_', '-')}")
 
 
@@ -87,7 +87,8 @@ class CheckPlugin:
             found = counted.get(part, [])
             if len(found) != checks or abs(sum(found) - points) > 1e-6:
                 raise BadSpec(
-                    f"Part {part} promises {checks} checks worth {points:g} points, but the test files hold {len(found)} worth {sum(found):g}."
+                    f"Part {part} promises {checks} checks worth {points:g} points, "
+                    f"but the test files hold {len(found)} worth {sum(found):g}."
                 )
         items.sort(key=lambda item: _ORDER[_declared(item).stage])
         self.collected = len(items)
@@ -105,7 +106,7 @@ class CheckPlugin:
         if not self._is_wanted(identity, declared):
             raise CheckNotRun("Not run this time.")
         if time.monotonic() > self._ends_at:
-            raise CheckNotRun("The time for this grading was used up before this check; see the checks that took long.")
+            raise CheckNotRun("The time for this grading was used up before this check could run.")
         if declared.stage is Stage.TRAIN and self._gate_failed:
             raise CheckNotRun(f"Not trained, because a check that comes first failed: {self._gate_failed}.")
         _seed(f"{self._job.seed}/{identity}")
@@ -126,7 +127,9 @@ class CheckPlugin:
 
     def _note(self, item: pytest.Item, error: BaseException | None, detail: str, seconds: float) -> None:
         _, spent, _ = self._verdicts.get(item.nodeid, (None, 0.0, 0.0))
-        verdict = Verdict(CheckStatus.SKIPPED, str(error)) if isinstance(error, CheckNotRun) else verdict_of(error, detail)
+        verdict = (
+            Verdict(CheckStatus.SKIPPED, str(error)) if isinstance(error, CheckNotRun) else verdict_of(error, detail)
+        )
         self._verdicts[item.nodeid] = (verdict, spent + seconds, take_award())
 
     def _conclude(self, item: pytest.Item, teardown_error: BaseException | None) -> None:
@@ -154,7 +157,9 @@ class CheckPlugin:
 
     def _is_wanted(self, identity: str, declared: Declared) -> bool:
         only = self._job.only
-        if only is not None and not any(fnmatch.fnmatchcase(name, only) for name in (identity, declared.part)):
+        if only and not any(
+            fnmatch.fnmatchcase(name, pattern) for name in (identity, declared.part) for pattern in only
+        ):
             return False
         return self._job.train or declared.stage is not Stage.TRAIN
 
@@ -174,6 +179,27 @@ def _seed(text: str) -> None:
 
 
 def arguments(folder: str) -> Iterator[str]:
-    """pytest's command line for a spec folder: no configuration, plugin or cache from anywhere else."""
-    yield from (folder, "--rootdir", folder, "-c", "/dev/null", "--import-mode=importlib", "-q", "-s", "--tb=short")
-    yield from ("-p", "no:cacheprovider", "-p", "no:terminalreporter", "-p", "no:doctest", "-p", "no:junitxml", "-W", "ignore")
+    """Pytest's command line for a spec folder: no configuration, plugin or cache from anywhere else."""
+    yield from (
+        folder,
+        "--rootdir",
+        folder,
+        "-c",
+        "/dev/null",
+        "--import-mode=importlib",
+        "-q",
+        "-s",
+        "--tb=short",
+    )
+    yield from (
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:terminalreporter",
+        "-p",
+        "no:doctest",
+        "-p",
+        "no:junitxml",
+        "-W",
+        "ignore",
+    )

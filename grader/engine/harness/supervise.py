@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from grader.domain.check import CheckResult
 from grader.domain.ending import Ending, EndingReason
@@ -71,6 +71,7 @@ class HarnessProcess:
 
         Raises:
             RunFailed: the process ended, or takes absurdly long.
+
         """
         if self._said_hello:
             return
@@ -86,6 +87,7 @@ class HarnessProcess:
         Raises:
             RunFailed, BadSpec, NoSandbox: the run has no score.
             SandboxLost: nor has this one, but trying again may help.
+
         """
         self.await_hello()
         judgement = Judgement()
@@ -103,7 +105,9 @@ class HarnessProcess:
             except ControlClosed as error:
                 raise RunFailed(f"The harness ended in the middle of a run: {self._last_words()}") from error
             except TimeoutError as error:
-                raise RunFailed("The run took longer than its limit and was stopped; the spec's own code may be stuck.") from error
+                raise RunFailed(
+                    "The run took longer than its limit and was stopped; the spec's own code may be stuck."
+                ) from error
 
     def _handle(self, note: Note, seat: _SandboxSeat, judgement: Judgement, on_event: Callable[[Event], None]) -> None:
         if note.word is Word.NEED:
@@ -123,7 +127,9 @@ class HarnessProcess:
             judgement.results.append(result)
             on_event(Event(kind="check", check_id=result.id, result=result))
         elif note.word is Word.PROBLEM:
-            kinds: dict[str, type[SetupError | TransientError]] = {kind.code: kind for kind in (BadSpec, NoSandbox, SandboxLost)}
+            kinds: dict[str, type[SetupError | TransientError]] = {
+                kind.code: kind for kind in (BadSpec, NoSandbox, SandboxLost)
+            }
             raise kinds.get(note.fields["code"], RunFailed)(note.fields["message"])
 
     def kill(self) -> None:
@@ -150,7 +156,7 @@ class _SandboxSeat:
         self.first_wait_s = 0.0
         self.endings: list[Ending] = []
 
-    def __enter__(self) -> _SandboxSeat:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:

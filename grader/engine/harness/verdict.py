@@ -20,7 +20,9 @@ from grader.engine.harness.authoring import CheckFailed
 from grader.kit.text import plain
 
 UNEXPLAINED = "The result is not what the check expects."
-UNUSABLE = "Your code gave back something the check cannot work with (a wrong type, a missing attribute or a wrong shape)."
+UNUSABLE = (
+    "Your code gave back something the check cannot work with (a wrong type, a missing attribute or a wrong shape)."
+)
 
 
 class Verdict(NamedTuple):

@@ -37,6 +37,7 @@ class ProbeClient:
     Args:
         pipe: frames to and from the probe; owned and closed by this object.
         on_loss: called once when the conversation is over; kills the sandbox and gives its ending.
+
     """
 
     def __init__(self, pipe: FramePipe, on_loss: OnLoss) -> None:
@@ -60,6 +61,7 @@ class ProbeClient:
 
         Raises:
             StudentFault: what happened instead, in a sentence for the student.
+
         """
         deadline = self._deadline(timeout_s)
         self._ask(kind, body, deadline)
@@ -69,7 +71,12 @@ class ProbeClient:
         return self._answer(message)
 
     def converse(
-        self, kind: Kind, body: dict[str, Any], on_event: Callable[[dict[str, Any]], bool], *, timeout_s: float | None = None
+        self,
+        kind: Kind,
+        body: dict[str, Any],
+        on_event: Callable[[dict[str, Any]], bool],
+        *,
+        timeout_s: float | None = None,
     ) -> dict[str, Any]:
         """Like `request`, for a request that reports events; `on_event` says whether to go on."""
         deadline = self._deadline(timeout_s)
@@ -95,7 +102,11 @@ class ProbeClient:
             self._pipe.close()
 
     def _deadline(self, timeout_s: float | None) -> float | None:
-        ends = [value for value in (self.deadline, None if timeout_s is None else time.monotonic() + timeout_s) if value is not None]
+        ends = [
+            value
+            for value in (self.deadline, None if timeout_s is None else time.monotonic() + timeout_s)
+            if value is not None
+        ]
         return min(ends, default=None)
 
     def _ask(self, kind: Kind, body: dict[str, Any], deadline: float | None) -> None:
@@ -164,6 +175,8 @@ class ProbeClient:
 
     def _violation(self, detail: str) -> StudentFault:
         self._end(EndingReason.KILLED)
-        fault = ProtocolViolation("Your code disturbed the grader's connection to it, so this check could not be finished.")
+        fault = ProtocolViolation(
+            "Your code disturbed the grader's connection to it, so this check could not be finished."
+        )
         fault.add_note(detail)
         return fault

@@ -51,7 +51,14 @@ class Goal:
         return max(one, other) if self.above is not None else min(one, other)
 
 
-def fit(session: Session, model: RemoteModule, inputs: torch.Tensor, targets: torch.Tensor, goal: Goal, options: dict[str, Any]) -> FitResult:
+def fit(
+    session: Session,
+    model: RemoteModule,
+    inputs: torch.Tensor,
+    targets: torch.Tensor,
+    goal: Goal,
+    options: dict[str, Any],
+) -> FitResult:
     """Train `model` in the sandbox with the fixed loop; stop as soon as the goal is met.
 
     `options` are FIT's: loss, optimizer, lr, weight_decay, batch_size, steps, seed, budget_s, report_every, trainable.
@@ -84,5 +91,10 @@ def fit(session: Session, model: RemoteModule, inputs: torch.Tensor, targets: to
     reply = checked(FitReply, session.converse(Kind.FIT, body, on_event, float(options["budget_s"]) + 60.0))
     reached = any(goal.is_met(value) for _, value in history)
     return FitResult(
-        steps=reply.steps, history=tuple(history), best=best, reached=reached, losses=reply.losses, seconds=reply.seconds
+        steps=reply.steps,
+        history=tuple(history),
+        best=best,
+        reached=reached,
+        losses=reply.losses,
+        seconds=reply.seconds,
     )

@@ -80,13 +80,13 @@ class RemoteObject(HasHandle):
     def __ne__(self, other: object) -> bool:
         self._no("equality")
 
-    def __hash__(self) -> int:
+    def __hash__(self) -> int:  # noqa: PLE0309  # never returns, like the two below
         self._no("hash")
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> bool:  # noqa: PLE0304
         self._no("truth value")
 
-    def __len__(self) -> int:
+    def __len__(self) -> int:  # noqa: PLE0303
         self._no("len()")
 
     def __iter__(self) -> NoReturn:
@@ -196,7 +196,11 @@ class RemoteModule(RemoteObject):
 
     def changed_mirrors(self) -> dict[str, torch.Tensor]:
         """Mirrors whose values differ from the student's own parameters."""
-        return {name: mirror for name, mirror in self._mirrors.items() if not torch.equal(mirror.detach(), self._synced[name])}
+        return {
+            name: mirror
+            for name, mirror in self._mirrors.items()
+            if not torch.equal(mirror.detach(), self._synced[name])
+        }
 
     def tracked_mirrors(self) -> dict[str, torch.Tensor]:
         return {name: mirror for name, mirror in self._mirrors.items() if mirror.requires_grad}
@@ -240,7 +244,13 @@ def proxy_for(session: Session, handle: Handle) -> RemoteObject:
 
 
 def remote_call(
-    session: Session, ref: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any], *, module: RemoteModule | None, options: dict[str, Any]
+    session: Session,
+    ref: dict[str, Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    *,
+    module: RemoteModule | None,
+    options: dict[str, Any],
 ) -> Any:
     """Call in the sandbox, attached to this side's graph where something here requires grad."""
     body = {"ref": ref, "args": to_wire(list(args)), "kwargs": to_wire(kwargs), **options}

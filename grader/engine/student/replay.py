@@ -42,7 +42,12 @@ def using(name: str) -> Behaviour:
 
 def behaviours(intercept: dict[str, Behaviour]) -> list[dict[str, Any]]:
     return [
-        {"target": target, "then": behaviour.then, "value": to_wire(behaviour.value), "using": behaviour.using}
+        {
+            "target": target,
+            "then": behaviour.then,
+            "value": to_wire(behaviour.value),
+            "using": behaviour.using,
+        }
         for target, behaviour in intercept.items()
     ]
 
@@ -92,4 +97,10 @@ def replay_of(session: Session, body: dict[str, Any]) -> Replay:
 def script_of(session: Session, body: dict[str, Any]) -> ScriptRun:
     reply = checked(ScriptReply, session.request(Kind.SCRIPT, body))
     records = tuple(_record(session, record) for record in reply.records)
-    return ScriptRun(exit_code=reply.exit_code, raised=reply.raised, records=records, stdout=reply.stdout, files=reply.files)
+    return ScriptRun(
+        exit_code=reply.exit_code,
+        raised=reply.raised,
+        records=records,
+        stdout=reply.stdout,
+        files=reply.files,
+    )

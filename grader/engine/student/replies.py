@@ -216,6 +216,7 @@ def checked(shape: type[Some], body: dict[str, Any]) -> Some:
 
     Raises:
         ProtocolViolation: a field is missing or of the wrong kind.
+
     """
     try:
         return shape.model_validate(body)

@@ -37,6 +37,7 @@ class Session:
     Args:
         order: what to load.
         connect: gives a conversation with a fresh sandbox; raises SandboxLost or NoSandbox where none can be had.
+
     """
 
     def __init__(self, order: LoadOrder, connect: Callable[[], ProbeClient]) -> None:
@@ -60,6 +61,7 @@ class Session:
         Raises:
             StudentFault: the code cannot be loaded (every check meets the same).
             SandboxLost, NoSandbox: ours.
+
         """
         if self._client is None or not self._client.is_open:
             self._open()
@@ -94,11 +96,19 @@ class Session:
             self._tapes.append(tape)
         return reply
 
-    def converse(self, kind: Kind, body: dict[str, Any], on_event: Callable[[dict[str, Any]], bool], timeout_s: float) -> dict[str, Any]:
+    def converse(
+        self, kind: Kind, body: dict[str, Any], on_event: Callable[[dict[str, Any]], bool], timeout_s: float
+    ) -> dict[str, Any]:
         return self._open_client().converse(kind, body, on_event, timeout_s=timeout_s)
 
     def call(
-        self, ref: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any], *, module: RemoteModule | None = None, **options: Any
+        self,
+        ref: dict[str, Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        module: RemoteModule | None = None,
+        **options: Any,
     ) -> Any:
         """Call what `ref` names; `options` are CALL's: keep, seed, training."""
         given = {name: value for name, value in options.items() if value is not None}
@@ -116,6 +126,7 @@ class Session:
 
         Raises:
             NotDefined: there is none.
+
         """
         key = f"{name}@{version}"
         if key not in self._cache:
@@ -130,8 +141,10 @@ class Session:
         """The sentence for a name that is not there, with what loading found out about it."""
         about = [cell for cell in self.load_report.cells if cell.error and name in (*cell.defines, cell.error)]
         if about:
-            return f"Your submission does not define {name}: cell {about[0].index} could not be used ({about[0].error})."
-        return f"Your submission does not define {name}. Check the spelling, and that the cell defining it runs without errors."
+            return (
+                f"Your submission does not define {name}: cell {about[0].index} could not be used ({about[0].error})."
+            )
+        return f"Your submission does not define {name}; check the spelling and that its cell runs without errors."
 
     def support(self, source: str) -> None:
         """Put helper code of the spec into the sandbox, and into every sandbox that follows it."""

@@ -30,8 +30,10 @@ from grader.engine.wire.messages import Kind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmissionFacts:
-    """What intake listed on the trusted side: the upload's name, its files, and their roles. `misnamed` holds, for
-    each file rule that nothing fits, a sentence for the student."""
+    """What intake listed on the trusted side: the upload's name, its files, and their roles.
+
+    `misnamed` holds, for each file rule that nothing fits, a sentence for the student.
+    """
 
     name: str
     kind: str
@@ -48,8 +50,11 @@ class SubmissionFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """A traced forward pass. `operations` are the calls of torch's public functions, `low` the operators beneath
-    them, which no Python code can leave out; `arguments` numbers the tensors that went in."""
+    """A traced forward pass.
+
+    `operations` are the calls of torch's public functions, `low` the operators beneath them, which no Python code can
+    leave out; `arguments` numbers the tensors that went in.
+    """
 
     operations: tuple[Operation, ...]
     low: tuple[Operation, ...]
@@ -58,7 +63,9 @@ class Trace:
 
     def of(self, *names: str) -> tuple[Operation, ...]:
         """Operations whose last word is one of `names`, such as "cat" or "torch.cat"."""
-        return tuple(operation for operation in self.operations if operation.is_a(*(name.rsplit(".", 1)[-1] for name in names)))
+        return tuple(
+            operation for operation in self.operations if operation.is_a(*(name.rsplit(".", 1)[-1] for name in names))
+        )
 
 
 class Student:
@@ -105,6 +112,7 @@ class Student:
 
         Raises:
             NotDefined: none of them.
+
         """
         for name in names:
             if self.defines(name):
@@ -119,7 +127,14 @@ class Student:
         """Call a function of the support code; the result stays in the sandbox."""
         return self._session.call({"support": name}, args, kwargs, keep=True)
 
-    def trace(self, model: RemoteObject, *args: Any, training: bool | None = None, seed: int | None = None, **kwargs: Any) -> Trace:
+    def trace(
+        self,
+        model: RemoteObject,
+        *args: Any,
+        training: bool | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> Trace:
         """The tensor operations of one call. A claim: test what matters by its effect too."""
         body: dict[str, Any] = {"ref": model.ref(), "args": to_wire(list(args)), "kwargs": to_wire(kwargs)}
         body |= {name: value for name, value in {"training": training, "seed": seed}.items() if value is not None}
@@ -148,7 +163,7 @@ class Student:
         below: float | None = None,
         above: float | None = None,
     ) -> FitResult:
-        """Train in the sandbox; `judge` measures predictions on `validation` here, with labels the sandbox never had."""
+        """Train in the sandbox; `judge` measures predictions on `validation` here, by labels the sandbox never had."""
         goal = Goal(inputs=validation, judge=judge, below=below, above=above)
         options = {
             "loss": loss, "optimizer": optimizer, "lr": lr, "weight_decay": weight_decay, "batch_size": batch_size,
@@ -174,7 +189,11 @@ class Student:
         seed: int | None = None,
     ) -> Replay:
         """Run a function or chosen cells while named things are replaced by stand-ins or recorders."""
-        body: dict[str, Any] = {"intercept": behaviours(intercept or {}), "names": to_wire(names or {}), "keep": list(keep)}
+        body: dict[str, Any] = {
+            "intercept": behaviours(intercept or {}),
+            "names": to_wire(names or {}),
+            "keep": list(keep),
+        }
         if call is not None:
             body["call"] = {"ref": call.ref(), "args": to_wire(list(args)), "kwargs": to_wire(kwargs or {})}
         else:
@@ -188,13 +207,25 @@ class Student:
         if not isinstance(collection, RemoteObject):
             return [] if not collection else [None] * len(collection)
         body = {"collection": collection.ref(), "module": module.ref()}
-        return [member.name for member in checked(MatchReply, self._session.request(Kind.MATCH_PARAMETERS, body)).members]
+        return [
+            member.name for member in checked(MatchReply, self._session.request(Kind.MATCH_PARAMETERS, body)).members
+        ]
 
     def script(
-        self, path: str, argv: Sequence[str] = (), *, files: dict[str, bytes] | None = None, intercept: dict[str, Behaviour] | None = None
+        self,
+        path: str,
+        argv: Sequence[str] = (),
+        *,
+        files: dict[str, bytes] | None = None,
+        intercept: dict[str, Behaviour] | None = None,
     ) -> ScriptRun:
         """Run a file of the submission as a program."""
-        body = {"path": path, "argv": list(argv), "files": files or {}, "intercept": behaviours(intercept or {})}
+        body = {
+            "path": path,
+            "argv": list(argv),
+            "files": files or {},
+            "intercept": behaviours(intercept or {}),
+        }
         return script_of(self._session, body)
 
     def document(self, path: str) -> Document:

@@ -27,6 +27,7 @@ def to_wire(value: Any) -> Any:
 
     Raises:
         TypeError: a type that no check should send; a mistake in the spec.
+
     """
     if isinstance(value, HasHandle):
         return object.__getattribute__(value, "_handle")
@@ -44,7 +45,7 @@ def to_wire(value: Any) -> Any:
         return {key: to_wire(item) for key, item in value.items()}
     if value is None or isinstance(value, bool | int | float | str | bytes):
         return value
-    raise TypeError(f"a check cannot send a {type(value).__name__} to the student's code; send tensors, numbers, text, lists or dicts")
+    raise TypeError(f"a check cannot send a {type(value).__name__}; send tensors, numbers, text, lists or dicts")
 
 
 def tensor_leaves(value: Any) -> list[torch.Tensor]:
@@ -67,6 +68,7 @@ def from_wire(value: Any, proxy: Callable[[Handle], Any], tensors: list[torch.Te
         value: what `decode` gave.
         proxy: makes the proxy for a handle.
         tensors: ready tensors to use, in order, in place of fresh ones (how autograd outputs get in).
+
     """
     ready = iter(tensors) if tensors is not None else None
     return _from_wire(value, proxy, ready)
@@ -97,6 +99,7 @@ def tensor_or_violation(value: Any, what: str) -> torch.Tensor:
 
     Raises:
         ProtocolViolation: the field holds something else.
+
     """
     if not isinstance(value, TensorData):
         raise ProtocolViolation(f"The sandbox sent no tensor as {what}.")

@@ -61,7 +61,9 @@ def test_a_tensor_of_ten_gigabytes_is_refused_before_it_is_sent(student_of):
 
 
 def test_an_object_equal_to_everything_is_not_equal_to_anything_here(student_of):
-    student = student_of("class Yes:\n    def __eq__(self, o): return True\n    def __bool__(self): return True\ndef f(x):\n    return Yes()\n")
+    student = student_of(
+        "class Yes:\n    def __eq__(self, o): return True\n    def __bool__(self): return True\ndef f(x):\n    return Yes()\n"
+    )
     with pytest.raises(TypeError):
         assert student.f(torch.ones(1)) == 3
 

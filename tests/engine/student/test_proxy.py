@@ -79,9 +79,13 @@ def test_structured_results_keep_their_structure_and_their_graph(student_of):
     assert torch.allclose(x.grad, torch.full((3,), 3.0))
 
 
-@pytest.mark.parametrize("question", [bool, len, list, hash, lambda value: value == 1, lambda value: value != 1, lambda value: 1 in value])
+@pytest.mark.parametrize(
+    "question", [bool, len, list, hash, lambda value: value == 1, lambda value: value != 1, lambda value: 1 in value]
+)
 def test_a_proxy_never_lets_the_sandbox_answer_python(student_of, question):
-    thing = student_of("class T:\n    def __eq__(self, other):\n        return True\n    def __len__(self):\n        return 3\n").T()
+    thing = student_of(
+        "class T:\n    def __eq__(self, other):\n        return True\n    def __len__(self):\n        return 3\n"
+    ).T()
     with pytest.raises(TypeError, match="fetch a value"):
         question(thing)
 
@@ -106,7 +110,9 @@ def test_state_travels_both_ways(student_of):
 
 
 def test_a_description_names_classes_shapes_and_hyperparameters(student_of):
-    student = student_of("def make():\n    return nn.Sequential(nn.Conv2d(3, 4, 5, padding=2), nn.BatchNorm2d(4), nn.ReLU())\n")
+    student = student_of(
+        "def make():\n    return nn.Sequential(nn.Conv2d(3, 4, 5, padding=2), nn.BatchNorm2d(4), nn.ReLU())\n"
+    )
     described = student.make().describe()
     (conv,) = described.of("Conv2d")
     assert conv.hyper["kernel_size"] == (5, 5) and conv.hyper["padding"] == (2, 2)

@@ -1,0 +1,107 @@
+"""A harness judging tiny specs, with plain subprocesses in place of sandboxes (only tests may do that)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grader.domain.check import CheckResult
+from grader.domain.ending import Ending, EndingReason
+from grader.domain.run import Event
+from grader.engine.harness.job import Job
+from grader.engine.harness.supervise import HarnessProcess, Judgement
+
+
+class PlainSandbox:
+    """The sandbox protocol around an unprotected probe."""
+
+    name = "plain"
+
+    def __init__(self, scratch: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "grader.engine.probe"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=scratch,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "GRADER_PROBE_WARM": "0"},
+        )  # fmt: skip
+        self.read_fd = self._process.stdout.fileno()
+        self.write_fd = self._process.stdin.fileno()
+        self._reason: EndingReason | None = None
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def kill(self, reason: EndingReason = EndingReason.KILLED) -> None:
+        self._reason = self._reason or reason
+        self._process.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        self.kill()
+        self._process.stdout.close()
+        self._process.stdin.close()
+
+    def ending(self) -> Ending:
+        if self._reason is None:
+            self._process.wait(5)
+        return Ending(reason=self._reason or EndingReason.EXITED, exit_code=self._process.returncode)
+
+    def stderr(self) -> str:
+        return ""
+
+
+class Bench:
+    """Judges `submission` by the checks in `spec`, and keeps what happened."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.sandboxes: list[PlainSandbox] = []
+        self.events: list[Event] = []
+
+    @contextmanager
+    def lease(self) -> Iterator[PlainSandbox]:
+        sandbox = PlainSandbox(self.folder)
+        self.sandboxes.append(sandbox)
+        try:
+            yield sandbox
+        finally:
+            sandbox.close()
+
+    def judge(self, spec: str, submission: str, parts: dict[str, tuple[int, float]], **options: Any) -> Judgement:
+        (self.folder / "test_spec.py").write_text(SPEC_PRELUDE + textwrap.dedent(spec))
+        code = "import torch\nimport torch.nn as nn\n" + textwrap.dedent(submission)
+        load = {
+            "archive": code.encode(), "name": "model.py", "kind": "py", "entries": [{"path": "model.py", "role": "code"}],
+            "prefer": [], "starter": "", "starter_names": [], "statement_s": 5.0,
+        }  # fmt: skip
+        facts = {"name": "model.py", "kind": "py", "files": ["model.py"], "roles": [], "misnamed": []}
+        defaults: dict[str, Any] = {"seed": "s", "load_s": 30.0, "run_s": 120.0}
+        job = Job(spec_folder=str(self.folder), load=load, submission=facts, parts=parts, **{**defaults, **options})
+        process = HarnessProcess()
+        try:
+            return process.judge(job, self.lease, self.events.append)
+        finally:
+            process.kill()
+
+
+SPEC_PRELUDE = """\
+import os, sys, time
+import pytest, torch
+from grader.checks import assert_close, award, check, expect, fail
+"""
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+@pytest.fixture
+def by_id() -> Callable[[Judgement], dict[str, CheckResult]]:
+    return lambda judgement: {result.id: result for result in judgement.results}
