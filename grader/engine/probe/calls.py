@@ -132,7 +132,8 @@ def _reply(room: Room, value: Any, tape: Tape | None, *, keep: bool) -> dict[str
     reply: dict[str, Any] = {"value": room.handles.keep(value) if keep else outgoing.value(value)}
     if tape is not None:
         tape.outputs = outgoing.tensors
-        reply["differentiable"] = [tensor is not None and tensor.requires_grad for tensor in tape.outputs]
+        with torch._C.DisableTorchFunctionSubclass():
+            reply["differentiable"] = [tensor is not None and tensor.requires_grad for tensor in tape.outputs]
         reply["tape"] = room.keep_tape(tape)
     return reply
 

@@ -135,7 +135,6 @@ class Outgoing:
                 raise Refused(UNSENDABLE, f"a tensor has no values that can be read: {str(error)[:200]}") from error
 
     def _tensor(self, tensor: torch.Tensor) -> TensorData:
-        self._count(2 + tensor.dim())
         described = self.plain_tensor(tensor, "parameter" if is_a(tensor, torch.nn.Parameter) else "tensor")
         self.tensors.append(tensor)
         return described
@@ -156,7 +155,6 @@ class Outgoing:
             return self._handles.keep(value)
         if tensor.dtype not in NAMES:
             return self._handles.keep(value)
-        self._count(2 + tensor.dim())
         described = self.plain_tensor(tensor, "array")
         self.tensors.append(None)
         return described

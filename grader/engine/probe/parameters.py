@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import types
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,28 +21,31 @@ def match_parameters(room: Room, body: dict[str, Any]) -> dict[str, Any]:
     module = room.module(body.get("module"))
     ref = body.get("collection")
     collection = room.resolve(ref)
-    if is_a(collection, types.GeneratorType) or (hasattr(type(collection), "__next__")):
-        # An iterator gives its members once; asked again, the handle must still have them.
-        collection = _first(collection)
-        if type(ref) is dict and "handle" in ref and not ref.get("path"):
-            room.handles.replace(ref["handle"], collection)
+    settled = _settled(collection)
+    if settled is not collection and type(ref) is dict and "handle" in ref and not ref.get("path"):
+        room.handles.replace(ref["handle"], settled)
     names = {id(tensor): name for name, tensor in reversed(list(module.named_parameters(remove_duplicate=False)))}
     members: list[dict[str, Any]] = []
-    for tensor in flattened(collection):
+    for tensor in flattened(settled):
         if len(members) >= MEMBERS:
             raise Refused(UNSENDABLE, f"the collection has more than {MEMBERS:,} members")
         members.append({"name": names.get(id(tensor)), "shape": [int(length) for length in tensor.shape]})
     return {"members": members}
 
 
-def _first(iterator: Iterator[Any]) -> list[Any]:
-    """What an iterator gives, up to one member too many."""
-    found = []
-    for member in iterator:
-        found.append(member)
-        if len(found) > MEMBERS:
-            break
-    return found
+def _settled(collection: Any) -> Any:
+    """The same collection with lists in the place of iterators, which give their members only once.
+
+    Groups are changed in place, as an optimiser does it too.
+    """
+    if hasattr(type(collection), "__next__"):
+        # One member too many is enough to refuse an endless one.
+        return [_settled(member) for member in itertools.islice(collection, MEMBERS + 1)]
+    if type(collection) is list and len(collection) <= MEMBERS:
+        collection[:] = [_settled(member) for member in collection]
+    elif type(collection) is dict and "params" in collection:
+        collection["params"] = _settled(collection["params"])
+    return collection
 
 
 def flattened(collection: Any, depth: int = 0) -> Iterator[torch.Tensor]:
