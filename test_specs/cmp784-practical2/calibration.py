@@ -1,8 +1,9 @@
 """How the thresholds of A2 and B2 were found. `grader spec calibrate cmp784-practical2` runs it again.
 
 The reference networks are trained as `student.fit` trains (Adam 1e-3, batches of 50 in an order drawn from the
-seed, 80 steps), then the most plausible broken ones: the bound lies between the worst reference and the best
-broken run. What training cannot tell apart (a missing skip, labels that are a few pixels off) is checked directly.
+seed) for 80 steps, then broken ones for the 120 steps that a student's network is given at most; a run counts with
+the best of its reports, as in the check. The bound lies between the worst reference and the best broken run.
+What training cannot tell apart (a missing skip, a ReLU on the output) is checked directly in test_*.py.
 """
 
 from __future__ import annotations
@@ -16,10 +17,14 @@ from data import Colourisation, cross_entropy, from_photographs
 from reference import Network, Setting
 from torch import Tensor, nn
 
-STEPS = 80
+REFERENCE_STEPS = 80
+STUDENT_STEPS = 120
+REPORT_EVERY = 20
 BATCH = 50
-SEEDS = (0, 1, 2, 3, 4)
-SETTING = Setting(kernel=3, num_filters=32, num_colours=24, num_in_channels=1)
+RATE = 1e-3
+SEEDS = (0, 1, 2, 3, 4, 5)
+# Half the course's filters: separates as well, in half the time.
+SETTING = Setting(kernel=3, num_filters=16, num_colours=24, num_in_channels=1)
 
 
 class Row(NamedTuple):
@@ -40,8 +45,7 @@ class Flaw:
     scores: Callable[[Tensor], Tensor] = lambda scores: scores
     targets: Callable[[Tensor], Tensor] = lambda targets: targets
     model: Callable[[nn.Module], object] = lambda _model: None
-    rate: float = 1e-3
-    zero_grad: bool = True
+    rate: float = RATE
 
 
 def _without_relu(model: nn.Module) -> None:
@@ -65,18 +69,15 @@ def _last_layer_only(model: nn.Module) -> None:
 
 FLAWS = (
     Flaw(name="softmax before the loss", scores=lambda scores: scores.softmax(1)),
-    Flaw(name="ReLU on the output", scores=torch.relu),
     Flaw(name="no ReLU between the blocks", model=_without_relu),
     Flaw(name="only the last layer trains", model=_last_layer_only),
     Flaw(name="labels of other pictures", targets=lambda targets: targets.roll(1, 0)),
-    Flaw(name="no zero_grad", zero_grad=False),
-    Flaw(name="learning rate 1", rate=1.0),
     Flaw(name="learning rate 0", rate=0.0),
 )
 
 
-def train(data: Colourisation, seed: int, *, skips: bool, flaw: Flaw | None = None) -> float:
-    """Held-out cross-entropy of one network after `STEPS` steps."""
+def train(data: Colourisation, seed: int, *, skips: bool, steps: int, flaw: Flaw | None = None) -> float:
+    """The best held-out cross-entropy that one network reports within `steps` steps."""
     flaw = flaw or Flaw(name="none")
     torch.manual_seed(seed)
     model = Network(SETTING, skips=skips)
@@ -84,18 +85,21 @@ def train(data: Colourisation, seed: int, *, skips: bool, flaw: Flaw | None = No
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.Adam(parameters, lr=flaw.rate)
     order = torch.randperm(len(data.train_inputs))
-    model.train()
-    for step in range(STEPS):
-        at = (torch.arange(BATCH) + step * BATCH) % len(order)
-        scores = flaw.scores(model(data.train_inputs[order[at]]))
-        loss = nn.functional.cross_entropy(scores, flaw.targets(data.train_targets[order[at]]))
-        if flaw.zero_grad:
-            optimizer.zero_grad()
+    best = float("inf")
+    for step in range(steps):
+        model.train()
+        at = order[(torch.arange(BATCH) + step * BATCH) % len(order)]
+        scores = flaw.scores(model(data.train_inputs[at]))
+        loss = nn.functional.cross_entropy(scores, flaw.targets(data.train_targets[at]))
+        optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    model.eval()
-    with torch.no_grad():
-        return cross_entropy(flaw.scores(model(data.validation_inputs)), data.validation_targets)
+        if (step + 1) % REPORT_EVERY == 0:
+            model.eval()
+            with torch.no_grad():
+                shown = flaw.scores(model(data.validation_inputs))
+            best = min(best, cross_entropy(shown, data.validation_targets))
+    return best
 
 
 def calibrate(seeds: Iterable[int] = SEEDS) -> list[Row]:
@@ -103,15 +107,19 @@ def calibrate(seeds: Iterable[int] = SEEDS) -> list[Row]:
     data = from_photographs()
     rows = []
     for name, skips in (("cnn", False), ("unet", True)):
-        rows += [Row(name, "reference", seed, train(data, seed, skips=skips), broken=False) for seed in seeds]
-        rows += [Row(name, flaw.name, 0, train(data, 0, skips=skips, flaw=flaw), broken=True) for flaw in FLAWS]
+        for seed in seeds:
+            value = train(data, seed, skips=skips, steps=REFERENCE_STEPS)
+            rows.append(Row(name, "reference", seed, value, broken=False))
+        for flaw in FLAWS:
+            value = train(data, 0, skips=skips, steps=STUDENT_STEPS, flaw=flaw)
+            rows.append(Row(name, flaw.name, 0, value, broken=True))
     return rows
 
 
 def main() -> None:
     torch.set_num_threads(1)
     for row in calibrate():
-        print(f"{row.name:5} {row.kind:28} seed {row.seed}  {row.value:.3f}")  # noqa: T201
+        print(f"{row.name:5} {row.kind:28} seed {row.seed}  {row.value:.3f}", flush=True)  # noqa: T201
     print(from_photographs().sha256)  # noqa: T201
 
 

@@ -98,6 +98,13 @@ class ConvolutionWeights(NamedTuple):
     bias: Tensor | None
 
 
+class Norm(NamedTuple):
+    """A batch norm in eval mode: `x * scale + shift` per channel."""
+
+    scale: Tensor
+    shift: Tensor
+
+
 class Reading(NamedTuple):
     """One of the ways in which a correct network may be built: see `readings`."""
 
@@ -108,16 +115,23 @@ class Reading(NamedTuple):
 def readings(*, skips: bool) -> Iterator[Reading]:
     """Every accepted reading of the diagram that changes numbers.
 
-    Batch norm before or after pooling and upsampling does not: in eval mode with the positive scale that
-    a fresh layer has, the three commute. ReLU before batch norm does, as does the order inside `torch.cat`.
+    Batch norm before or after pooling and upsampling does not: in eval mode with a positive scale the three
+    commute. ReLU before batch norm does, as does the order inside `torch.cat`.
     """
     for relu_first in (False, True):
         for order in product((False, True), repeat=3) if skips else [(False, False, False)]:
             yield Reading(relu_first, order)
 
 
-def forward(x: Tensor, convolutions: Sequence[ConvolutionWeights], reading: Reading, *, skips: bool) -> Tensor:
-    """The network in eval mode with fresh batch norms (mean 0, variance 1, scale 1, shift 0), in float64."""
+def forward(
+    x: Tensor,
+    convolutions: Sequence[ConvolutionWeights],
+    norms: Sequence[Norm],
+    reading: Reading,
+    *,
+    skips: bool,
+) -> Tensor:
+    """The network in eval mode, in float64. `x` is (N, NIC, H, W), the result (N, NC, H, W)."""
     x = x.double()
     blocks: list[Tensor] = []
     hidden = x
@@ -135,7 +149,8 @@ def forward(x: Tensor, convolutions: Sequence[ConvolutionWeights], reading: Read
             hidden = hidden.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
         if reading.relu_first:
             hidden = hidden.relu()
-        hidden = hidden / (1 + 1e-5) ** 0.5
+        scale, shift = (values.double()[None, :, None, None] for values in norms[index])
+        hidden = hidden * scale + shift
         if not reading.relu_first:
             hidden = hidden.relu()
         blocks.append(hidden)
