@@ -72,12 +72,6 @@ class RunFailed(SetupError):
     code = "run-failed"
 
 
-class CheckNotRun(GraderError):
-    """This check was left out of the run; it becomes a skipped check result."""
-
-    code = "check-not-run"
-
-
 class TransientError(GraderError):
     """Something of ours failed that may work when tried again."""
 

@@ -66,7 +66,6 @@ def _warm_up() -> None:
     layer = torch.nn.Conv2d(1, 2, 3)
     layer(torch.randn(1, 1, 8, 8)).sum().backward()
     import grader.checks
-    import grader.engine.harness.answers  # noqa: F401
 
 
 def _judge(job: Job, worker: _Worker) -> dict[str, object]:

@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from grader.domain.check import CheckResult, CheckStatus, Stage
-from grader.domain.errors import BadSpec, CheckNotRun, SandboxLost, SetupError
+from grader.domain.errors import BadSpec, SandboxLost, SetupError
 from grader.domain.ids import CheckId, PartId
 from grader.engine.harness.authoring import ATTRIBUTE, CheckFailed, Declared, take_award
 from grader.engine.harness.job import Job
@@ -97,20 +97,28 @@ class CheckPlugin:
         if report.failed:
             raise BadSpec(f"The spec's checks cannot be imported: {str(report.longrepr)[-600:]}")
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, Any]:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        """Report what is not run at all; leave the rest to pytest."""
         declared = _declared(item)
         identity = check_id_of(declared, item.name)
-        take_award()
         self._reporter.started(identity)
-        if not self._is_wanted(identity, declared):
-            raise CheckNotRun("Not run this time.")
-        if time.monotonic() > self._ends_at:
-            raise CheckNotRun("The time for this grading was used up before this check could run.")
-        if declared.stage is Stage.TRAIN and self._gate_failed:
-            raise CheckNotRun(f"Not trained, because a check that comes first failed: {self._gate_failed}.")
+        verdict = self._not_run(identity, declared)
+        if verdict is not None:
+            self._report(identity, declared, verdict)
+            return True
+        take_award()
         _seed(f"{self._job.seed}/{identity}")
-        return (yield)
+        return None
+
+    def _not_run(self, identity: str, declared: Declared) -> Verdict | None:
+        if not self._is_wanted(identity, declared):
+            return Verdict(CheckStatus.SKIPPED, "Not run this time.")
+        if time.monotonic() > self._ends_at:
+            return Verdict(CheckStatus.TIMEOUT, "The time for this grading was used up before this check could run.")
+        if declared.stage is Stage.TRAIN and self._gate_failed:
+            return Verdict(CheckStatus.SKIPPED, f"Not trained, because this comes first: {self._gate_failed}.")
+        return None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
@@ -127,10 +135,7 @@ class CheckPlugin:
 
     def _note(self, item: pytest.Item, error: BaseException | None, detail: str, seconds: float) -> None:
         _, spent, _ = self._verdicts.get(item.nodeid, (None, 0.0, 0.0))
-        verdict = (
-            Verdict(CheckStatus.SKIPPED, str(error)) if isinstance(error, CheckNotRun) else verdict_of(error, detail)
-        )
-        self._verdicts[item.nodeid] = (verdict, spent + seconds, take_award())
+        self._verdicts[item.nodeid] = (verdict_of(error, detail), spent + seconds, take_award())
 
     def _conclude(self, item: pytest.Item, teardown_error: BaseException | None) -> None:
         verdict, seconds, share = self._verdicts.pop(item.nodeid)
@@ -140,20 +145,40 @@ class CheckPlugin:
         output = self._session.end()
         if self.problem is not None:
             return
-        passed = verdict.status is CheckStatus.PASSED
-        identity = check_id_of(declared, item.name)
-        if declared.stage is Stage.GATE and not passed and verdict.status is not CheckStatus.SKIPPED:
+        if declared.stage is Stage.GATE and verdict.status not in (CheckStatus.PASSED, CheckStatus.SKIPPED):
             self._gate_failed = declared.title
-        earned = declared.points if passed else round(declared.points * share, 2)
-        if verdict.status is CheckStatus.SKIPPED:
-            earned = 0.0
+        identity = check_id_of(declared, item.name)
+        self._report(identity, declared, verdict, share=share, seconds=seconds, output=output)
+
+    def _report(
+        self,
+        identity: CheckId,
+        declared: Declared,
+        verdict: Verdict,
+        *,
+        share: float = 0.0,
+        seconds: float = 0.0,
+        output: str = "",
+    ) -> None:
+        earned = {CheckStatus.PASSED: declared.points, CheckStatus.SKIPPED: 0.0}.get(
+            verdict.status, round(declared.points * share, 2)
+        )
         self._reporter.result(
             CheckResult(
-                id=identity, part=PartId(declared.part), title=declared.title, status=verdict.status, points=earned,
-                max_points=declared.points, visibility=declared.visibility, stage=declared.stage, message=verdict.message,
-                detail=verdict.detail, output=output, seconds=round(seconds, 4),
+                id=identity,
+                part=PartId(declared.part),
+                title=declared.title,
+                status=verdict.status,
+                points=earned,
+                max_points=declared.points,
+                visibility=declared.visibility,
+                stage=declared.stage,
+                message=verdict.message,
+                detail=verdict.detail,
+                output=output,
+                seconds=round(seconds, 4),
             )
-        )  # fmt: skip
+        )
 
     def _is_wanted(self, identity: str, declared: Declared) -> bool:
         only = self._job.only

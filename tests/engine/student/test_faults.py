@@ -11,7 +11,7 @@ from grader.domain.errors import CallTimeout, ProbeDied, ProtocolViolation, Stud
 FORGED = """
 import glob, os
 def forge(data):
-    for fd in range(3, 64):
+    for fd in range(3, 1024):
         try:
             os.write(fd, data)
         except OSError:
@@ -56,7 +56,7 @@ def test_printing_does_not_disturb_the_protocol_and_is_cut(session_of):
 
 
 def test_a_tensor_of_ten_gigabytes_is_refused_before_it_is_sent(student_of):
-    with pytest.raises(WrongResult, match=r"bytes|large|limit"):
+    with pytest.raises(WrongResult, match="at most"):
         student_of("def big():\n    return torch.zeros(1).expand(2_500_000_000)\n").big()
 
 
