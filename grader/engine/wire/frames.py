@@ -130,6 +130,8 @@ class FramePipe:
         while view:
             try:
                 view = view[os.write(self._write_fd, view[:CHUNK_BYTES]) :]
+                if view and deadline is not None and time.monotonic() > deadline:
+                    raise WireTimeout("the other side did not take a whole frame before the deadline")
             except BlockingIOError:
                 self._wait(self._write_fd, writing=True, deadline=deadline)
             except (BrokenPipeError, ConnectionResetError) as error:

@@ -9,6 +9,7 @@ before anything is built.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,10 @@ import msgpack
 from grader.engine.wire.frames import WireError
 
 EXT_TENSOR, EXT_HANDLE, EXT_TUPLE, EXT_BIGINT = 1, 2, 3, 4
+# 4096 bits have 1,234 digits, below the 4,300 that Python reads at once.
+_WHOLE_NUMBER = re.compile(rb"-?[0-9]{1,1300}")
+# No tensor that travels has more elements, counting lengths of zero as one: beyond it torch's strides overflow.
+MAX_ELEMENTS = 2**48
 
 # dtype name -> bytes per element. The names are torch's without the prefix.
 DTYPES: dict[str, int] = {
@@ -86,7 +91,9 @@ def decode(header: bytes, payload: bytes | bytearray, *, limits: ValueLimits | N
 
     """
     decoder = _Decoder(memoryview(payload), limits or ValueLimits())
-    return decoder.read(header, 0)
+    value = decoder.read(header)
+    decoder.finish()
+    return value
 
 
 class _Encoder:
@@ -102,7 +109,7 @@ class _Encoder:
         if value is None or kind in (bool, float, bytes):
             return value
         if kind is str:
-            return value.encode("utf-8", "replace").decode("utf-8")
+            return _text(value)
         if kind is int:
             if -(2**63) <= value < 2**64:
                 return value
@@ -120,12 +127,14 @@ class _Encoder:
         if kind is TensorData:
             return self._tensor(value)
         if kind is Handle:
-            return msgpack.ExtType(EXT_HANDLE, msgpack.packb([value.number, value.kind, value.type_name[:200]]))
+            return msgpack.ExtType(EXT_HANDLE, msgpack.packb([value.number, value.kind, _text(value.type_name[:200])]))
         raise Unsendable(f"a value of type {kind.__name__} cannot travel")
 
     @staticmethod
     def _key(key: Any) -> Any:
-        if type(key) in (str, int, bool):
+        if type(key) is str:
+            return _text(key)
+        if type(key) is bool or (type(key) is int and -(2**63) <= key < 2**64):
             return key
         raise Unsendable(f"a dictionary key of type {type(key).__name__} cannot travel")
 
@@ -137,6 +146,11 @@ class _Encoder:
         return msgpack.ExtType(EXT_TENSOR, msgpack.packb(described))
 
 
+def _text(text: str) -> str:
+    """Text that can be encoded: lone surrogates become question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 class _Decoder:
     def __init__(self, payload: memoryview, limits: ValueLimits) -> None:
         self._payload = payload
@@ -144,13 +158,18 @@ class _Decoder:
         self._entries = 0
         self._next_offset = 0
 
-    def read(self, packed: bytes, depth: int) -> Any:
+    def read(self, packed: bytes) -> Any:
+        return self._checked(self._unpacked(packed), 0)
+
+    def _unpacked(self, packed: bytes) -> Any:
         limits = self._limits
+        # An entry takes a byte at least: a container cannot have more of them than bytes arrived.
+        most = min(limits.entries, len(packed))
         try:
-            value = msgpack.unpackb(
+            return msgpack.unpackb(
                 packed, raw=False, strict_map_key=False, ext_hook=msgpack.ExtType, use_list=True,
                 max_str_len=limits.text, max_bin_len=limits.text, max_ext_len=len(packed),
-                max_array_len=limits.entries, max_map_len=limits.entries, object_pairs_hook=self._mapping,
+                max_array_len=most, max_map_len=most, object_pairs_hook=self._mapping,
             )  # fmt: skip
         except WireError:
             raise
@@ -162,7 +181,11 @@ class _Decoder:
             msgpack.exceptions.UnpackException,
         ) as error:
             raise WireError(f"a header is not valid msgpack within the limits: {type(error).__name__}") from error
-        return self._checked(value, depth)
+
+    def finish(self) -> None:
+        """Refuse a payload that holds more than the header described."""
+        if self._next_offset != self._payload.nbytes:
+            raise WireError("a payload holds bytes that belong to no tensor")
 
     @staticmethod
     def _mapping(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
@@ -198,15 +221,14 @@ class _Decoder:
 
     def _extension(self, code: int, data: bytes, depth: int) -> Any:
         if code == EXT_TUPLE:
-            items = self.read(data, depth + 1)
+            items = self._unpacked(data)
             if type(items) is not list:
                 raise WireError("a tuple is not made of a list")
-            return tuple(items)
+            return tuple(self._checked(items, depth))
         if code == EXT_BIGINT:
-            text = data.decode("ascii", "replace")
-            if len(text) > 1300 or not text.lstrip("-").isdecimal():
+            if not _WHOLE_NUMBER.fullmatch(data):
                 raise WireError("a large whole number is not a number")
-            return int(text)
+            return int(data)
         if code == EXT_TENSOR:
             return self._tensor(self._plain(data))
         if code == EXT_HANDLE:
@@ -242,6 +264,8 @@ class _Decoder:
             or len(shape) > self._limits.dimensions
             or any(type(n) is not int or not 0 <= n < 2**40 for n in shape)
         ):
+            raise WireError("a tensor has an impossible shape")
+        if math.prod(max(n, 1) for n in shape) > MAX_ELEMENTS:
             raise WireError("a tensor has an impossible shape")
         if source not in SOURCES:
             raise WireError("a tensor does not say what it is")
