@@ -4,18 +4,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
-import stand_ins
-from grader.checks import RemoteFunction, RemoteModule, RemoteObject, Student, StudentRaised, fail, returns, stop, using
 from torch import Tensor
 
+from grader.checks import (
+    CheckFailed,
+    RemoteFunction,
+    RemoteModule,
+    RemoteObject,
+    Student,
+    StudentRaised,
+    fail,
+    returns,
+    stop,
+    using,
+)
+
+STAND_INS = Path(__file__).with_name("stand_ins.py").read_text(encoding="utf-8")
 LAST = ("classifier.4.weight", "classifier.4.bias")
 PRETRAINED_CLASSES = 21
 _OPTIMISERS = ("Adam", "AdamW", "SGD", "RMSprop", "Adagrad", "Adamax", "NAdam", "RAdam", "Adadelta")
+# Part C's function by the course's name, and what students call it when the name is taken.
+TRAIN_NAMES = ("train", "train_segmentation", "train_seg", "train_deeplab", "train_model", "finetune", "fine_tune")
 _MODEL_WORDS = ("model", "net", "network", "deeplab", "cnn", "m")
 _ARGS_WORDS = ("args", "opt", "opts", "config", "cfg", "hparams", "params", "settings")
 # A cell that takes part in preparing the network; cells that only plot or load pictures are left out.
-_PREPARES = re.compile(r"hub\.load|deeplab|\bclassifier\b|requires_grad|\btrain\w*\(\s*\w+\s*,\s*\w+|args_dict|AttrDict\(")
+_PREPARES = re.compile(
+    r"hub\.load|deeplab|\bclassifier\b|requires_grad|\btrain\w*\(\s*\w+\s*,\s*\w+|args_dict|AttrDict\("
+)
 # Loading the network in one of the ways seen; all are answered by the stand-in.
 _LOADERS = (
     "torch.hub.load",
@@ -34,7 +52,7 @@ def parameters_given(student: Student) -> list[str | None]:
     A notebook holds two functions called `train`, the later one for Part C: the last that makes an optimiser
     counts. One that selects by `requires_grad` is right if the network was frozen before, so it gets one that is.
     """
-    student.support(stand_ins.SOURCE)
+    student.support(STAND_INS)
     given = _given(student, "tiny_deeplab")
     if any(name is not None and name not in LAST for name in given):
         again = _given(student, "frozen_deeplab")
@@ -60,19 +78,21 @@ def _given(student: Student, stand_in: str) -> list[str | None]:
             trouble = f" It ended with {replay.raised.type}: {replay.raised.message}"
     if strangers is not None:
         return strangers
-    fail(_NO_TRAINING + trouble)
+    raise CheckFailed(_NO_TRAINING + trouble)
 
 
 def _versions(student: Student) -> Iterator[RemoteFunction]:
-    for version in reversed(range(student.versions("train"))):
-        found = student.version("train", version)
-        if isinstance(found, RemoteFunction):
-            yield found
+    """Functions that may be Part C's `train`: special names first, then the definitions of `train`, last one first."""
+    for name in (*TRAIN_NAMES[1:], TRAIN_NAMES[0]):
+        for version in reversed(range(student.versions(name))):
+            found = student.version(name, version)
+            if isinstance(found, RemoteFunction):
+                yield found
 
 
 def _arguments(student: Student, train: RemoteObject, model: RemoteObject) -> list[RemoteObject]:
     """What `train` is called with, told from the names of its parameters; the course's order is (args, model)."""
-    names = list(student.supported("parameter_names", train).names) or ["args", "model"]
+    names = list(student.supported("parameter_names", train).names)
     given: list[RemoteObject] = []
     for name in names:
         word = name.lower().strip("_")
@@ -98,37 +118,57 @@ def _surroundings(student: Student) -> dict[str, object]:
 
 
 def prepared_model(student: Student) -> RemoteModule:
-    """The network as it is when training begins: the cells that load and change it, with `train` answered at once."""
-    student.support(stand_ins.SOURCE)
-    cells = _preparing_cells(student)
-    if not cells:
-        fail("No cell was found that loads deeplabv3 with torch.hub.load and prepares it for training.")
+    """The network when training begins: what loads and changes it is replayed, with `train` answered at once."""
+    student.support(STAND_INS)
+    trouble = ""
+    for replay in _preparations(student):
+        handed = [value for record in replay.records if record.target in TRAIN_NAMES for value in _values(record)]
+        for value in (*reversed(handed), *replay.names.values(), replay.value):
+            if isinstance(value, RemoteModule) and _is_deeplab(value):
+                return value
+        if replay.raised and not trouble:
+            trouble = f" It ended with {replay.raised.type}: {replay.raised.message}"
+    if trouble:
+        fail("The code that prepares the network could not be followed to the end." + trouble)
+    raise CheckFailed(
+        "No code was found that loads deeplabv3 with torch.hub.load and prepares it in the variable model."
+    )
+
+
+def _preparations(student: Student) -> Iterator[Any]:
+    """Replays that may leave a prepared network: the notebook's cells, then functions that touch one."""
     intercept = {name: using("tiny_deeplab") for name in _LOADERS}
-    intercept |= {"train": returns(None), "plt.show": returns(None), "torch.save": returns(None)}
-    replay = student.replay(cells=cells, intercept=intercept, keep=("model",))
-    found = [
-        value
-        for record in replay.records
-        if record.target == "train"
-        for value in (*record.args, *record.kwargs.values())
-        if isinstance(value, RemoteModule)
-    ]
-    kept = replay.names.get("model")
-    candidates = [*found[::-1], *([kept] if isinstance(kept, RemoteModule) else [])]
-    for model in candidates:
-        if any(name.startswith("classifier.") for name in model.describe().parameters):
-            return model
-    about = f" The cells ended with {replay.raised.type}: {replay.raised.message}" if replay.raised else ""
-    fail("The cells that prepare the network do not leave one in the variable model." + about)
+    intercept |= {name: returns(None) for name in TRAIN_NAMES if student.defines(name)}
+    intercept |= {"plt.show": returns(None), "torch.save": returns(None)}
+    cells = _preparing_cells(student)
+    if cells:
+        yield student.replay(cells=cells, intercept=intercept, keep=("model",))
+    for name, facts in student.load_report.names.items():
+        if facts.kind != "function" or facts.supplied or name in TRAIN_NAMES:
+            continue
+        function = getattr(student, name)
+        touched = student.supported("touches", function)
+        if touched.head:
+            arguments = _arguments(student, function, student.supported("tiny_deeplab")) if touched.arguments else []
+            yield student.replay(call=function, args=arguments, intercept=intercept, keep=("model",))
+
+
+def _values(record: Any) -> tuple[object, ...]:
+    return (*record.args, *record.kwargs.values())
+
+
+def _is_deeplab(model: RemoteModule) -> bool:
+    return any(name.startswith("classifier.") for name in model.describe().parameters)
 
 
 def _preparing_cells(student: Student) -> list[int]:
+    """Cells that load the network or change it, in order; none if there is no cell that loads it."""
     chosen, loads = [], False
     for facts in student.cells:
         if facts.kind != "code" or facts.status in ("loaded", "empty", "unparsed"):
             continue
         source = student.cell(facts.index).source
-        if _PREPARES.search(source) and "train" not in facts.defines:
+        if _PREPARES.search(source) and not set(facts.defines) & set(TRAIN_NAMES):
             chosen.append(facts.index)
             loads = loads or re.search(r"hub\.load|deeplab", source) is not None
     return chosen if loads else []
@@ -151,11 +191,11 @@ def unfrozen(student: Student, model: RemoteModule) -> list[str]:
     The auxiliary head may be frozen or not: it is no part of the result. Freezing inside `train` counts too.
     """
     free = _free(model)
-    if free and student.versions("train"):
-        train = student.version("train", -1)
-        if isinstance(train, RemoteFunction):
+    if free:
+        for train in _versions(student):
             student.replay(call=train, args=_arguments(student, train, model), intercept=_surroundings(student))
-            free = _free(model)
+            if not _free(model):
+                return []
     return free
 
 

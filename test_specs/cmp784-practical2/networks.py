@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
-from grader.checks import Description, ModuleFacts, Operation, RemoteModule, Student, StudentRaised, Trace, fail
 from reference import ConvolutionWeights, Norm, Setting
 from torch import Tensor
+
+from grader.checks import Description, ModuleFacts, Operation, RemoteModule, Student, StudentRaised, Trace, fail
 
 # Small, and no two of NF, 2NF, NC and NIC alike, so that a mixed-up width never fits by chance.
 SMALL = Setting(kernel=3, num_filters=4, num_colours=5, num_in_channels=1)
@@ -125,7 +126,7 @@ def fill(model: RemoteModule, where: Layout, *, positive: bool = False) -> Numbe
     """
     model.eval()
     state = model.state_dict()
-    convolutions, norms = [], []
+    convolutions = []
     for weight_key, bias_key in where.convolutions:
         old = state[weight_key]
         weight = torch.randn_like(old) / (old[0].numel() ** 0.5)
@@ -137,8 +138,7 @@ def fill(model: RemoteModule, where: Layout, *, positive: bool = False) -> Numbe
         if bias_key is not None and bias is not None:
             state[bias_key] = bias
         convolutions.append(ConvolutionWeights(weight, bias))
-    for name in where.norms:
-        norms.append(_fill_norm(state, name, positive=positive))
+    norms = [_fill_norm(state, name, positive=positive) for name in where.norms]
     model.load_state_dict(state)
     return Numbers(convolutions, norms)
 

@@ -42,16 +42,13 @@ class Setting:
             return plain
         sources = (*self.widths, self.num_in_channels)
         return tuple(
-            width + (0 if source is None else sources[source])
-            for width, source in zip(plain, _SKIP, strict=True)
+            width + (0 if source is None else sources[source]) for width, source in zip(plain, _SKIP, strict=True)
         )
 
     def convolution_shapes(self, *, skips: bool) -> tuple[tuple[int, int, int, int], ...]:
         """Weight shapes (out, in, k, k) in the order of the forward pass."""
         k = self.kernel
-        return tuple(
-            (out, into, k, k) for out, into in zip(self.widths, self.incoming(skips=skips), strict=True)
-        )
+        return tuple((out, into, k, k) for out, into in zip(self.widths, self.incoming(skips=skips), strict=True))
 
     def norm_widths(self) -> tuple[int, ...]:
         """Features of the five batch norms in the order of the forward pass."""

@@ -1,6 +1,5 @@
-"""Code that is sent into the sandbox: what answers `torch.hub.load` and helps to look at calls. Nothing secret."""
+"""Sent into the sandbox as text: what answers `torch.hub.load` there, and helps to look at calls. Nothing secret."""
 
-SOURCE = '''
 import collections
 import inspect
 import types
@@ -8,42 +7,54 @@ import types
 import torch
 from torch import nn
 
+WIDTH = 256
+CLASSES = 21
+
 
 class TinyDeepLab(nn.Module):
     """Has the names of deeplabv3 and a thousandth of its weights."""
 
     def __init__(self):
         super().__init__()
-        self.backbone = nn.ModuleDict({"conv1": nn.Conv2d(3, 8, 3, 4, 1), "bn1": nn.BatchNorm2d(8), "layer4": nn.Conv2d(8, 8, 1)})
-        self.classifier = self._head(8, 256)
-        self.aux_classifier = self._head(8, 256)
+        self.backbone = nn.ModuleDict(
+            {"conv1": nn.Conv2d(3, 8, 3, 4, 1), "bn1": nn.BatchNorm2d(8), "layer4": nn.Conv2d(8, 8, 1)}
+        )
+        self.classifier = self._head(8)
+        self.aux_classifier = self._head(8)
 
     @staticmethod
-    def _head(inputs, width):
+    def _head(inputs):
         return nn.Sequential(
-            nn.Conv2d(inputs, 16, 1), nn.Conv2d(16, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(), nn.Conv2d(width, 21, 1)
+            nn.Conv2d(inputs, 16, 1),
+            nn.Conv2d(16, WIDTH, 1, bias=False),
+            nn.BatchNorm2d(WIDTH),
+            nn.ReLU(),
+            nn.Conv2d(WIDTH, CLASSES, 1),
         )
 
     def forward(self, x):
         features = self.backbone["layer4"](self.backbone["bn1"](self.backbone["conv1"](x)).relu())
         result = collections.OrderedDict()
         for name, head in (("out", self.classifier), ("aux", self.aux_classifier)):
-            result[name] = nn.functional.interpolate(head(features), size=x.shape[-2:], mode="bilinear", align_corners=False)
+            small = head(features)
+            result[name] = nn.functional.interpolate(small, size=x.shape[-2:], mode="bilinear", align_corners=False)
         return result
 
 
 def tiny_deeplab(*args, **kwargs):
+    """Answers whatever loads a pretrained network."""
     return TinyDeepLab()
 
 
 def frozen_deeplab():
+    """A network that was prepared by its owner: only the last layer learns."""
     model = TinyDeepLab().requires_grad_(False)
     model.classifier[4].requires_grad_(True)
     return model
 
 
 def parameter_names(function):
-    """Names of the positional parameters that have no default, or that sound like what train is given."""
+    """Names of the positional parameters without a default, or that sound like what `train` is given."""
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     try:
         parameters = [p for p in inspect.signature(function).parameters.values() if p.kind in kinds]
@@ -58,6 +69,14 @@ def parameter_names(function):
     return types.SimpleNamespace(names=names)
 
 
+def touches(function):
+    """Whether a function's code changes the head of a network, and whether it takes arguments."""
+    code = getattr(function, "__code__", None)
+    names = set(code.co_names) if code is not None else set()
+    head = "classifier" in names and bool({"requires_grad_", "requires_grad", "Conv2d", "hub"} & names)
+    return types.SimpleNamespace(head=head, arguments=bool(parameter_names(function).names))
+
+
 class Settings(dict):
     """Answers every name a `train` may ask for, as attribute or as key."""
 
@@ -67,20 +86,43 @@ class Settings(dict):
 
 
 def settings():
-    return Settings({
-        "gpu": False, "cuda": False, "device": "cpu", "checkpoint": "", "checkpoint_name": "stand-in", "learn_rate": 0.05,
-        "learning_rate": 0.05, "lr": 0.05, "train_batch_size": 2, "val_batch_size": 2, "batch_size": 2, "epochs": 1, "seed": 0,
-        "plot": False, "visualize": False, "valid": False, "experiment_name": "stand-in", "loss": "cross-entropy",
-        "weight_decay": 0.0, "momentum": 0.9, "model": "deeplabv3", "downsize_input": False, "kernel": 3, "num_filters": 4,
-        "colours": "", "num_workers": 0,
-    })
+    """What `args` holds in the notebooks seen, and in those that call things by other names."""
+    return Settings(
+        {
+            "gpu": False,
+            "cuda": False,
+            "device": "cpu",
+            "checkpoint": "",
+            "checkpoint_name": "stand-in",
+            "learn_rate": 0.05,
+            "learning_rate": 0.05,
+            "lr": 0.05,
+            "train_batch_size": 2,
+            "val_batch_size": 2,
+            "batch_size": 2,
+            "epochs": 1,
+            "seed": 0,
+            "plot": False,
+            "visualize": False,
+            "valid": False,
+            "experiment_name": "stand-in",
+            "loss": "cross-entropy",
+            "weight_decay": 0.0,
+            "momentum": 0.9,
+            "model": "deeplabv3",
+            "downsize_input": False,
+            "kernel": 3,
+            "num_filters": 4,
+            "colours": "",
+            "num_workers": 0,
+        }
+    )
 
 
-class Endless(nn.Module):
-    """Stands for loaders and data sets: whatever is done with it works, and it is empty."""
+class Loader:
+    """Stands for loaders and data sets: empty."""
 
     def __init__(self, *args, **kwargs):
-        super().__init__()
         self.dataset = []
 
     def __iter__(self):
@@ -91,21 +133,23 @@ class Endless(nn.Module):
 
 
 def two_loaders(*args, **kwargs):
-    return Endless(), Endless()
+    """Answers `initialize_loader`."""
+    return Loader(), Loader()
 
 
 def one_loader(*args, **kwargs):
-    return Endless()
+    """Answers `DataLoader`."""
+    return Loader()
 
 
 def facts_of_call(model, x):
     """What a forward pass does to its own input, as a number to look at."""
     before = x.clone()
-    model(x)
+    with torch.no_grad():
+        model(x)
     return types.SimpleNamespace(changed=float((x - before).abs().max()))
 
 
 def last_of_head(model):
-    head = model.classifier
-    return types.SimpleNamespace(layer=list(head.children())[-1], count=len(list(head.children())))
-'''
+    """The last layer of the head, however many there are now."""
+    return types.SimpleNamespace(layer=list(model.classifier.children())[-1])

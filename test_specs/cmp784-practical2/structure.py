@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 import torch
-from grader.checks import Description, RemoteModule, Student, assert_close, expect, fail, tensor
 from networks import SIDE, convolutions_run, difference, fill, layout, pictures, with_weight
 from reference import Setting, forward, readings
+
+from grader.checks import Description, RemoteModule, Student, assert_close, expect, fail, tensor
 
 # Share of the largest value under which two results count as equal: float32 sums in another order differ by 1e-6.
 SAME = 1e-5
@@ -31,7 +32,8 @@ def has_shapes(facts: Description, setting: Setting, name: str, *, skips: bool) 
     Biases of convolutions may be missing (the text does not ask for them); everything else has to be there.
     """
     shapes = Counter(parameter.shape for parameter in facts.parameters.values())
-    words = f"for kernel={setting.kernel}, NF={setting.num_filters}, NC={setting.num_colours}, NIC={setting.num_in_channels}"
+    nf, nc, nic = setting.num_filters, setting.num_colours, setting.num_in_channels
+    words = f"for kernel={setting.kernel}, NF={nf}, NC={nc}, NIC={nic}"
     found = Counter({shape: count for shape, count in shapes.items() if len(shape) == 4})
     wanted = Counter(setting.convolution_shapes(skips=skips))
     if found != wanted:
@@ -39,7 +41,7 @@ def has_shapes(facts: Description, setting: Setting, name: str, *, skips: bool) 
         if layers != 6:
             fail(f"{name} should have six convolutions with weights of their own; it has {layers} ({words}).")
         strange = ", ".join(str(shape) for shape in (found - wanted))
-        fail(f"A convolution of {name} has a weight of shape (out, in, k, k) that the diagram does not have: {strange} ({words}).")
+        fail(f"A convolution of {name} has a weight of a shape that the diagram does not have: {strange} ({words}).")
     short = Counter({shape: count for shape, count in shapes.items() if len(shape) != 4})
     norms = Counter((width,) for width in setting.norm_widths() for _ in range(2))
     biases = Counter((width,) for width in setting.widths)
@@ -93,8 +95,13 @@ def normalises(model: RemoteModule, setting: Setting, name: str) -> None:
     norms = model.describe().of("BatchNorm2d")
     widths = Counter(norm.hyper.get("num_features") for norm in norms)
     expect(bool(norms), f"{name} holds no nn.BatchNorm2d.")
-    expect(len(norms) == 5, f"{name} should hold five nn.BatchNorm2d, one for each block but the last; it holds {len(norms)}.")
-    expect(widths == Counter(setting.norm_widths()), f"The batch norms of {name} do not have the widths of the diagram.")
+    expect(
+        len(norms) == 5,
+        f"{name} should hold five nn.BatchNorm2d, one for each block but the last; it holds {len(norms)}.",
+    )
+    expect(
+        widths == Counter(setting.norm_widths()), f"The batch norms of {name} do not have the widths of the diagram."
+    )
     x = pictures(setting, count=4)
     model.eval()
     resting = tensor(model(x), what=f"The result of {name}")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import networks
-import stand_ins
 import structure
-from grader.checks import Student, assert_close, check, expect, tensor
+from fine_tuning import STAND_INS
 from networks import COLOUR, COURSE, SMALL, build
+
+from grader.checks import Student, assert_close, check, expect, tensor
 
 _NAME = "CNN"
 
@@ -33,7 +34,9 @@ def test_cnn_own_convolution(student: Student) -> None:
         f"CNN uses one of PyTorch's own convolution layers ({', '.join(ready_made[:3])}); the task asks for MyConv2d.",
     )
     own = facts.of("MyConv2d")
-    expect(len(own) == 6, f"CNN should hold six MyConv2d layers, one for each block of the diagram; it holds {len(own)}.")
+    expect(
+        len(own) == 6, f"CNN should hold six MyConv2d layers, one for each block of the diagram; it holds {len(own)}."
+    )
     trace = student.trace(model, networks.pictures(SMALL), training=False)
     for operation in (*trace.operations, *trace.low):
         if operation.is_a("conv2d", "convolution", "conv_transpose2d"):
@@ -80,7 +83,7 @@ def test_cnn_repeatable(student: Student) -> None:
     first = tensor(model(x), what="The result of CNN")
     model(networks.pictures(SMALL, count=3))
     assert_close(model(x), first, message="CNN gives another answer for the same picture when it is called again.")
-    student.support(stand_ins.SOURCE)
+    student.support(STAND_INS)
     facts = student.supported("facts_of_call", model, x)
     expect(facts.changed == 0, "CNN changes the tensor it is given.")
 

@@ -10,14 +10,15 @@ import fine_tuning
 import pytest
 import torch
 from fine_tuning import LAST, parameters_given, prepared_model
-from grader.checks import Student, StudentRaised, check, expect, fail, tensor
 from torch.nn import functional
+
+from grader.checks import Student, StudentRaised, check, expect, fail, tensor
 
 _BACKGROUND_AND_FLOWER = 2
 _WIDTH = 256
 
 
-@check("C1", points=2, needs=("train",), title="train gives the optimiser the weights of the last layer")
+@check("C1", points=2, title="train gives the optimiser the weights of the last layer")
 def test_last_layer_selected(student: Student) -> None:
     given = parameters_given(student)
     expect(bool(given), "The optimiser is given no parameters: learned_parameters is still empty when train uses it.")
@@ -27,7 +28,7 @@ def test_last_layer_selected(student: Student) -> None:
     expect(not missing, f"Of the last layer's parameters the optimiser is not given {missing[0]}.")
 
 
-@check("C1", points=1, needs=("train",), title="train gives the optimiser nothing but the last layer")
+@check("C1", points=1, title="train gives the optimiser nothing but the last layer")
 def test_nothing_else_selected(student: Student) -> None:
     given = parameters_given(student)
     expect(bool(given), "The optimiser is given no parameters: learned_parameters is still empty when train uses it.")
@@ -102,8 +103,14 @@ def test_iou_loss(student: Student) -> None:
     loss = tensor(getattr(student, names[0])(scores, truth), what="The result of compute_iou_loss")
     wanted = fine_tuning.soft_iou_losses(scores.double(), truth)
     near = [value for value in wanted if abs(float(value) - float(loss)) < 1e-3]
-    expect(bool(near), "compute_iou_loss gives another number than one minus the intersection over union of the probabilities.")
-    expect(loss.requires_grad, "No gradient flows through compute_iou_loss: use the probabilities, not the predicted classes.")
+    expect(
+        bool(near),
+        "compute_iou_loss gives another number than one minus the intersection over union of the probabilities.",
+    )
+    expect(
+        loss.requires_grad,
+        "No gradient flows through compute_iou_loss: use the probabilities, not the predicted classes.",
+    )
     (mine,) = torch.autograd.grad(loss, scores)
     gradients = [torch.autograd.grad(value, scores, retain_graph=True)[0] for value in near]
     closest = max(float(functional.cosine_similarity(mine.flatten(), other.flatten(), 0)) for other in gradients)

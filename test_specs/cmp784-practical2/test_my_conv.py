@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
-from grader.checks import RemoteModule, Student, assert_close, check, expect, tensor
 from reference import convolution
 from torch import Tensor
+
+from grader.checks import RemoteModule, Student, assert_close, check, expect, tensor
 
 _WRONG_RESULT = "MyConv2d does not calculate a convolution: its result differs from the definition."
 
@@ -75,4 +76,3 @@ def test_conv_gradients(student: Student) -> None:
     # By differences too: gradients that were only claimed do not fit how the result really moves.
     steady = torch.autograd.gradcheck(lambda *_: layer(x), asked, fast_mode=True, raise_exception=False)
     expect(steady, "The gradients of MyConv2d do not fit how its result changes.")
-

@@ -6,9 +6,10 @@ import re
 
 from calibration import BATCH, RATE, REPORT_EVERY, SETTING, STUDENT_STEPS
 from data import cross_entropy, from_photographs
-from grader.checks import Student, award, check, expect, fail, tensor, threshold
 from networks import build
 from torch import Tensor
+
+from grader.checks import Student, award, check, expect, fail, tensor, threshold
 
 _EPOCHS = 25
 # "Epoch [25/25]", "epoch: 25", "Epoch 25 of 25", and progress bars' "25/25".
@@ -41,8 +42,8 @@ def _learns(student: Student, name: str, bound: float) -> None:
         fail(f"{name} is too slow: the time was over after {result.steps} of {STUDENT_STEPS} small training steps.")
     expect(
         result.reached,
-        f"{name} does not learn to colour as well as it should: after {result.steps} training steps on small pictures its "
-        f"cross-entropy on pictures it has not seen is still {result.best:.2f} at best.",
+        f"{name} does not learn to colour as well as it should: after {result.steps} training steps on small "
+        f"pictures its cross-entropy on pictures it has not seen is still {result.best:.2f} at best.",
     )
 
 
@@ -80,4 +81,6 @@ def test_epochs_shown(student: Student) -> None:
         "run it and save it with its outputs.",
     )
     award(0.5 * min(1.0, most / _EPOCHS))
-    expect(most >= _EPOCHS, f"The longest training whose output the notebook shows has {most} epochs; 25 were asked for.")
+    expect(
+        most >= _EPOCHS, f"The longest training whose output the notebook shows has {most} epochs; 25 were asked for."
+    )

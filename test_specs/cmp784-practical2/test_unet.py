@@ -6,8 +6,9 @@ from collections import Counter
 
 import structure
 import torch
-from grader.checks import Student, award, check, expect, fail, tensor
 from networks import COLOUR, COURSE, SIDE, SMALL, build, difference, fill, layout, pictures, with_weight
+
+from grader.checks import Student, award, check, expect, fail, tensor
 
 _NAME = "UNet"
 _JOIN = ("cat", "concat", "concatenate", "hstack")
@@ -51,7 +52,11 @@ def test_unet_concatenates(student: Student) -> None:
         found[(result[2], tuple(sorted(shape[1] for shape in shapes)))] += 1
     wanted = setting.joins(SIDE)
     award(sum((found & wanted).values()) / sum(wanted.values()))
-    names = {SIDE // 4: "a quarter of the picture's size", SIDE // 2: "half the picture's size", SIDE: "the picture's own size"}
+    names = {
+        SIDE // 4: "a quarter of the picture's size",
+        SIDE // 2: "half the picture's size",
+        SIDE: "the picture's own size",
+    }
     for height, _ in wanted - found:
         fail(f"What UNet concatenates at {names[height]} is not the earlier block's result with the deeper one's.")
     expect(found == wanted, "UNet concatenates more often than the three skip connections need.")
