@@ -15,8 +15,8 @@ HIDDEN_PROC_FILES = (
     "kpagecount", "kpageflags", "modules", "sched_debug", "slabinfo", "swaps", "sysrq-trigger", "timer_list",
     "vmallocinfo", "zoneinfo",
 )  # fmt: skip
-# Outer bwrap, its init inside, and the short-lived launcher are in the group besides the profile's processes.
-EXTRA_TASKS = 3
+# Outer bwrap and its init inside are in the group besides the profile's processes.
+EXTRA_TASKS = 2
 
 
 def sandbox_options(
@@ -40,6 +40,8 @@ def sandbox_options(
         if os.path.exists(f"/proc/{name}"):  # noqa: PTH110  # Path.exists raises on /proc entries we may not stat
             options += ["--ro-bind", "/dev/null", f"/proc/{name}"]
     options += [
+        # Some settings below /proc/sys belong to the sandbox's own namespaces, which would make them writable.
+        "--remount-ro", "/proc",
         "--dev", "/dev",
         "--perms", "1777", "--size", str(profile.shm_bytes), "--tmpfs", "/dev/shm",  # noqa: S108
         "--remount-ro", "/dev",

@@ -61,6 +61,14 @@ def compile_filter(text: str) -> bytes:
     return _exported(rules)
 
 
+def syscall_numbers(names: list[str]) -> dict[str, int]:
+    """This machine's numbers of those calls that it has; for programs that try them one by one."""
+    import pyseccomp
+
+    found = {name: _number(pyseccomp, name) for name in names}
+    return {name: number for name, number in found.items() if number is not None}
+
+
 def filter_descriptor(program: bytes) -> int:
     """An anonymous file holding the program, at its start: what bwrap's `--seccomp` reads. The caller closes it."""
     descriptor = os.memfd_create("seccomp", os.MFD_CLOEXEC)
