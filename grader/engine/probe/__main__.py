@@ -57,28 +57,24 @@ def main(make_code: Callable[[], StudentCode] | None = None) -> None:
 def _serve(moved: Descriptors, make_code: Callable[[], StudentCode] | None) -> int:
     import torch
 
+    from grader.engine.compat import prepare_torchvision
     from grader.engine.probe.output import Output
     from grader.engine.wire.frames import FrameLimits, FramePipe, WireClosed, WireError
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or 1))
+    # Cheap, and must come before the student's own `import torchvision`.
+    prepare_torchvision()
     if os.environ.get("GRADER_PROBE_WARM") == "1":
         from grader.engine.probe.warmup import warm_up
 
         warm_up()
+    from grader.engine.probe.blame import where_of
     from grader.engine.probe.serve import Server
 
     if make_code is None:
         from grader.engine.probe.workspace import Workspace
 
         make_code = Workspace
-    try:
-        from grader.engine.probe.blame import where_of
-    except ImportError:
-
-        def where_of(error: BaseException) -> str:
-            del error
-            return ""
-
     output = Output()
     pipe = FramePipe(moved.requests, moved.replies, FrameLimits(header_bytes=2**31, payload_bytes=2**32))
     server = Server(pipe, make_code(), output, where_of)

@@ -78,7 +78,7 @@ class _Training:
             inputs, targets = next(batches)
             optimizer.zero_grad(set_to_none=True)
             loss = plan.loss(tensor_of(model(inputs)), targets)
-            if not is_a(loss, torch.Tensor) or loss.numel() != 1:
+            if (type(loss) is not torch.Tensor and not is_a(loss, torch.Tensor)) or loss.numel() != 1:
                 raise TypeError("the loss function must return a tensor with a single number")
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -141,6 +141,8 @@ def tensor_of(output: Any) -> torch.Tensor:
         TypeError: there is no tensor.
 
     """
+    if type(output) is torch.Tensor:
+        return output
     if is_a(output, dict) and is_a(output.get("out"), torch.Tensor):
         output = output["out"]
     if not is_a(output, torch.Tensor):

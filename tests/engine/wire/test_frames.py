@@ -106,7 +106,7 @@ def test_a_silent_a_closed_and_a_full_pipe(ends):
     with pytest.raises(WireTimeout):
         ours.read(deadline=soon(0.05))
     with pytest.raises(WireTimeout):
-        ours.write(1, 1, b"", [bytes(1_000_000)], deadline=soon(0.05))
+        ours.write(1, 1, b"", [bytes(5_000_000)], deadline=soon(0.05))
     os.write(peer_write, b"GW")
     theirs.close()
     with pytest.raises(WireClosed):
