@@ -78,8 +78,11 @@ def calculates(student: Student, model: RemoteModule, setting: Setting, name: st
     out = tensor(model(x), shape=(len(x), setting.num_colours, SIDE, SIDE), what=f"The result of {name}")
     if tuple(numbers.shapes) != setting.convolution_shapes(skips=skips):
         fail(f"The convolutions of {name} do not follow each other with the sizes of the diagram.")
-    results = [forward(x, *numbers, reading, skips=skips) for reading in readings(skips=skips)]
-    nearest = min(results, key=lambda result: difference(out.double(), result))
+    results = (forward(x, *numbers, reading, skips=skips) for reading in readings(skips=skips))
+    # The first reading that fits, else any: readings differ in a handful of ways, and most hand-ins fit the first.
+    nearest = next((result for result in results if difference(out.double(), result) < 1e-4), None)
+    if nearest is None:
+        nearest = forward(x, *numbers, next(iter(readings(skips=skips))), skips=skips)
     assert_close(
         out,
         nearest,
