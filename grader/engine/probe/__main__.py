@@ -71,13 +71,14 @@ def _serve(moved: Descriptors, make_code: Callable[[], StudentCode] | None) -> i
     from grader.engine.probe.blame import where_of
     from grader.engine.probe.serve import Server
 
+    not_defined: type[LookupError] = LookupError
     if make_code is None:
-        from grader.engine.probe.workspace import Workspace
+        from grader.engine.probe.workspace import NotDefinedHere, Workspace
 
-        make_code = Workspace
+        make_code, not_defined = Workspace, NotDefinedHere
     output = Output()
     pipe = FramePipe(moved.requests, moved.replies, FrameLimits(header_bytes=2**31, payload_bytes=2**32))
-    server = Server(pipe, make_code(), output, where_of)
+    server = Server(pipe, make_code(), output, where_of, not_defined)
     output.start()
     server.ready()
     try:

@@ -9,7 +9,7 @@ import torch
 from grader.engine.probe.calls import seed_everything
 from grader.engine.probe.conversion import Outgoing
 from grader.engine.probe.handles import Handles, is_a
-from grader.engine.probe.refusal import BAD_REQUEST, Refused, field, optional
+from grader.engine.probe.refusal import BAD_REQUEST, NOT_DEFINED, Refused, field, optional
 from grader.engine.probe.room import Room
 
 RECORDS = 1_000
@@ -44,7 +44,7 @@ def answers(room: Room, body: dict[str, Any]) -> dict[str, Any]:
 def cell(room: Room, body: dict[str, Any]) -> dict[str, Any]:
     try:
         return room.code.cell(field(body, "index", int))
-    except LookupError as error:
+    except room.not_defined as error:
         raise Refused(BAD_REQUEST, "there is no cell of that number") from error
 
 
@@ -52,7 +52,10 @@ def replay(room: Room, body: dict[str, Any]) -> dict[str, Any]:
     """REPLAY: records and named globals keep the identity of what they hold; only the value travels as a value."""
     seed_everything(optional(body, "seed", int))
     incoming = room.incoming()
-    outcome = room.code.replay(body, materialise=incoming.live, resolve_ref=room.resolve)
+    try:
+        outcome = room.code.replay(body, materialise=incoming.live, resolve_ref=room.resolve)
+    except room.not_defined as error:
+        raise Refused(NOT_DEFINED, str(error)) from error
     outgoing = room.outgoing()
     named = outcome.get("names") or {}
     return outcome | {

@@ -14,7 +14,7 @@ from grader.engine.probe.refusal import BAD_REQUEST, NOT_DEFINED, Refused
 
 
 class StudentCode(Protocol):
-    """The loading half of the probe, as the handlers see it. `resolve` raises a LookupError for an unknown name."""
+    """The loading half of the probe, as the handlers see it."""
 
     def load(self, body: dict[str, Any]) -> dict[str, Any]: ...
     def resolve(self, name: str, version: int | None = None) -> object: ...
@@ -50,9 +50,14 @@ def nobody_listens(event: dict[str, Any]) -> bool:
 
 @dataclass(slots=True)
 class Room:
-    """One probe's state. `report` sends an EVENT and gives whether to go on."""
+    """One probe's state.
+
+    `not_defined` is what the loading half raises for a name that is not there; a student's own LookupErrors are theirs.
+    `report` sends an EVENT and gives whether to go on.
+    """
 
     code: StudentCode
+    not_defined: type[LookupError] = LookupError
     handles: Handles = field(default_factory=Handles)
     tapes: dict[int, Tape] = field(default_factory=dict)
     last_tape: int = 0
@@ -103,6 +108,6 @@ class Room:
                 return self.code.support_object(ref["support"])
             if type(name) is str and (version is None or type(version) is int):
                 return self.code.resolve(name, version)
-        except LookupError as error:
+        except self.not_defined as error:
             raise Refused(NOT_DEFINED, str(error.args[0]) if error.args else f"there is no {name}") from error
         raise Refused(BAD_REQUEST, "a ref has a handle, a name or the name of a support function")

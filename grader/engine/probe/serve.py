@@ -58,16 +58,22 @@ class Server:
         code: the loading half of the probe.
         output: what the student's code prints.
         where_of: the student's own lines of an exception's traceback, as text.
+        not_defined: what `code` raises for a name that is not there.
 
     """
 
     def __init__(
-        self, pipe: FramePipe, code: StudentCode, output: Output, where_of: Callable[[BaseException], str]
+        self,
+        pipe: FramePipe,
+        code: StudentCode,
+        output: Output,
+        where_of: Callable[[BaseException], str],
+        not_defined: type[LookupError] = LookupError,
     ) -> None:
         self._pipe = pipe
         self._output = output
         self._where_of = where_of
-        self._room = Room(code)
+        self._room = Room(code, not_defined)
 
     def ready(self) -> None:
         """Say READY. Whatever importing printed is nobody's output."""
