@@ -82,12 +82,14 @@ class WarmPool:
         """Wait until `size` sandboxes are ready.
 
         Raises:
-            SandboxLost: they were not, in time.
+            NoSandbox, SandboxLost: they were not in time, or cannot be started.
 
         """
         ends_at = time.monotonic() + timeout_s
         with self._changed:
+            failures_before = self._failures
             while len(self._ready) < self._size:
+                self._raise_failure(failures_before)
                 if not self._changed.wait(max(0.0, ends_at - time.monotonic())):
                     raise SandboxLost(f"the sandboxes were not ready within {timeout_s:g} s")
 
