@@ -8,6 +8,7 @@ puts in the place of the student's are swapped in for the length of the call, in
 from __future__ import annotations
 
 import random
+import types
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -33,7 +34,8 @@ def seed_everything(seed: int | None) -> None:
 
 def module_behind(target: Any) -> torch.nn.Module | None:
     """The module that a call of `target` goes through: itself, or the one it is a method of."""
-    owner = target if is_a(target, torch.nn.Module) else getattr(target, "__self__", None)
+    # Only real methods are asked: a student's `__getattr__` may answer anything.
+    owner = target.__self__ if is_a(target, types.MethodType) else target
     return owner if is_a(owner, torch.nn.Module) else None
 
 

@@ -84,6 +84,9 @@ RESULTS = {
     "huge number": lambda: 2 ** 100_000,
     "many dimensions": lambda: torch.zeros([1] * 40),
 }
+def forks():
+    import os
+    return os.fork() == 0
 def deep():
     value = 1
     for _ in range(20):
@@ -195,6 +198,11 @@ def test_what_cannot_travel_is_refused_in_a_sentence(probe, name, words):
     refusal = probe.refused(Kind.CALL, ref={"name": "give"}, args=[name], kwargs={})
     assert refusal["code"] == "unsendable"
     assert words in refusal["message"]
+
+
+def test_a_fork_that_comes_back_answers_once(probe):
+    assert probe.value("forks") is False
+    assert probe.value("give", "size") == (2, 3)
 
 
 def test_kept_results_stay(probe):
