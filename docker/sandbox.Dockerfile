@@ -17,7 +17,9 @@ RUN python3 -m pip install --no-cache-dir --find-links /build ${PIP_ARGS} --targ
 FROM ${BASE_IMAGE}
 # Installers go, and no program keeps a set-uid bit.
 RUN if command -v apt-get >/dev/null; then \
-        apt-get purge -y --auto-remove python3-pip python3-venv gcc g++ make >/dev/null 2>&1 || true; \
+        for package in python3-pip python3-venv gcc g++ make; do \
+            if dpkg -s "$package" >/dev/null 2>&1; then apt-get purge -qq --auto-remove "$package" >/dev/null; fi; \
+        done; \
         rm -rf /var/lib/apt/lists/* /var/cache/apt/*; \
     fi \
  && rm -rf /usr/local/lib/python3*/site-packages/* /usr/local/bin/pip* \

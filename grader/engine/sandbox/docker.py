@@ -11,8 +11,10 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import socket
 import threading
 import time
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ from grader.engine.sandbox.relay import Relay
 from grader.engine.sandbox.stderr_tail import StderrTail
 
 ENGINE_S = 30
+DEFAULT_HOST = "unix:///var/run/docker.sock"
 DYING_S = 2
 # The engine hears of an out-of-memory kill by another way than of the exit, sometimes later.
 OOM_NEWS_S = 0.5
@@ -218,7 +221,10 @@ class DockerBackend:
     def _api(self) -> docker.APIClient:
         with self._lock:
             if self._client is None:
-                self._client = docker.from_env(timeout=ENGINE_S).api
+                _knock(os.environ.get("DOCKER_HOST") or DEFAULT_HOST)
+                client = docker.from_env(timeout=ENGINE_S)
+                weakref.finalize(self, client.close)
+                self._client = client.api
             return self._client
 
     def _problems(self, api: docker.APIClient, told: dict[str, Any]) -> list[tuple[str, str]]:
@@ -244,12 +250,26 @@ class DockerBackend:
         return problems
 
 
+def _knock(host: str) -> None:
+    """Find out whether an engine listens; the SDK forgets to close its socket where none does."""
+    if host.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as knocking:
+            try:
+                knocking.connect(host.removeprefix("unix://"))
+            except OSError as error:
+                raise DockerException(f"{host}: {error.strerror}") from error
+
+
 def _attach(api: docker.APIClient, container: str) -> int:
     """A descriptor of the hijacked connection: raw bytes in, multiplexed streams out."""
     stream = api.attach_socket(container, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
     try:
         return os.dup(stream.fileno())
     finally:
+        # The SDK keeps the connection's own end in a private attribute, and closing the stream leaves that open.
+        response = getattr(stream, "_response", None)
+        if response is not None:
+            response.close()
         stream.close()
 
 

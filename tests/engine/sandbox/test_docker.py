@@ -1,0 +1,102 @@
+"""What is particular to Docker: the container is removed, and strays of dead workers are found by label."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+import docker as sdk
+from grader.domain.ending import EndingReason
+from grader.domain.errors import NoSandbox
+from grader.engine.sandbox.base import SandboxBackend, SandboxProfile
+from grader.engine.sandbox.conformance_trial import SMALL, outcome, read_line, started
+from grader.engine.sandbox.docker import DockerBackend
+from grader.engine.sandbox.docker_settings import HOST_LABEL, LABEL, WORKER_LABEL
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.docker]
+SLEEP = "import time; print('up', flush=True); time.sleep(60)"
+
+
+@pytest.fixture(scope="module")
+def engine(docker: SandboxBackend) -> sdk.DockerClient:
+    client = sdk.from_env()
+    yield client
+    client.close()
+
+
+def names(engine: sdk.DockerClient) -> set[str]:
+    return {container["Names"][0].removeprefix("/") for container in engine.api.containers(all=True)}
+
+
+def test_the_container_is_removed_and_was_read_before(docker: SandboxBackend, engine: sdk.DockerClient) -> None:
+    with started(docker, "x = bytearray(64 << 20)\nprint('up', flush=True)\nimport time\ntime.sleep(60)") as sandbox:
+        read_line(sandbox)
+        assert sandbox.name in names(engine)
+    assert sandbox.name not in names(engine)
+    assert sandbox.ending().reason is EndingReason.KILLED
+    assert sandbox.ending().wall_s is not None
+
+
+def test_one_that_ended_by_itself_is_removed_too(docker: SandboxBackend, engine: sdk.DockerClient) -> None:
+    before = names(engine)
+    outcome(docker, "print('done')")
+    assert names(engine) <= before
+
+
+def test_a_container_removed_behind_our_back_is_lost(docker: SandboxBackend, engine: sdk.DockerClient) -> None:
+    sandbox = docker.start(SandboxProfile(warm=False, program=SLEEP))
+    os.read(sandbox.read_fd, 10)
+    engine.api.remove_container(sandbox.name, force=True)
+    assert sandbox.ending().reason is EndingReason.LOST
+    sandbox.kill()
+
+
+def test_reap_removes_what_a_dead_worker_left(docker: DockerBackend, engine: sdk.DockerClient) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as dead:
+        dead.wait()
+    settings = {"image": docker._image, "command": ["python3", "-c", SLEEP]}
+    labels = {LABEL: "1", WORKER_LABEL: str(dead.pid), HOST_LABEL: socket.gethostname()}
+    stray = engine.api.create_container(name=f"grader-stray-{os.getpid()}", labels=labels, **settings)
+    with started(docker, SLEEP) as living:
+        read_line(living)
+        assert docker.reap() >= 1
+        assert stray["Id"] not in {container["Id"] for container in engine.api.containers(all=True)}
+        assert living.is_alive()
+
+
+def test_a_missing_image_is_told_with_what_to_run(docker: SandboxBackend) -> None:
+    backend = DockerBackend(image="grader-sandbox:no-such-content")
+    assert "build-sandbox.sh" in backend.check().problems[0][1]
+    with pytest.raises(NoSandbox, match=r"build-sandbox\.sh"):
+        backend.start(SMALL)
+
+
+def test_an_unknown_runtime_is_told(docker: DockerBackend) -> None:
+    readiness = DockerBackend(image=docker._image, runtime="no-such-runtime").check()
+    assert not readiness.usable
+    assert "no-such-runtime" in readiness.problems[0][0]
+
+
+def test_no_engine_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
+    backend = DockerBackend()
+    readiness = backend.check()
+    assert not readiness.usable
+    assert "start-engine.sh" in readiness.problems[0][1]
+    with pytest.raises(NoSandbox, match=r"start-engine\.sh"):
+        backend.start(SMALL)
+    assert backend.reap() == 0
+
+
+def test_the_image_holds_no_installer_no_compiler_and_nothing_of_ours_but_the_probe(docker: SandboxBackend) -> None:
+    program = """
+import importlib.util, os, shutil
+print([name for name in ("pip", "gcc", "cc", "make", "git", "curl") if shutil.which(name)])
+print([name for name in ("pip", "grader.checks", "grader.domain", "grader.engine.harness") if importlib.util.find_spec(name)])
+print([os.path.join(f, n) for f, _, files in os.walk("/usr") for n in files if os.lstat(os.path.join(f, n)).st_mode & 0o6000])
+"""
+    assert outcome(docker, program).output.split() == [b"[]", b"[]", b"[]"]
