@@ -76,14 +76,24 @@ def list_upload(name: str, content: bytes, limits: Limits) -> Listing:
     shown = one_line(PurePosixPath(name.replace("\\", "/")).name, limit=200) or "upload"
     if not content:
         raise BadArchive(f"The uploaded file {shown} is empty; check the file on your side and upload it again.")
-    if len(content) > limits.archive_bytes:
-        raise BadArchive(_too_large(f"The uploaded file {shown}", len(content), limits.archive_bytes, shown))
+    refuse_large(shown, len(content), limits)
     kind, note = _kind_of(shown, content)
     entries, notes = _zip_entries(shown, content, limits) if kind == "zip" else ((_single(shown, content, limits),), ())
     return Listing(
         name=shown, kind=kind, sha256=Sha256(sha256_of(content)), size=len(content), entries=entries,
         notes=((note,) if note else ()) + notes,
     )  # fmt: skip
+
+
+def refuse_large(name: str, size: int, limits: Limits) -> None:
+    """Refuse an upload by its size alone, before anybody reads it.
+
+    Raises:
+        BadArchive: it is larger than the assignment allows.
+
+    """
+    if size > limits.archive_bytes:
+        raise BadArchive(_too_large(f"The uploaded file {one_line(name, limit=200)}", size, limits.archive_bytes, name))
 
 
 def _kind_of(name: str, content: bytes) -> tuple[Kind, str]:
