@@ -24,6 +24,11 @@ _USUAL = (
     "torch.utils.data",
     "torchvision",
     "torchvision.transforms",
+    "matplotlib.pyplot",
+    "PIL.Image",
+    "scipy",
+    "pypdf",
+    "tomllib",
 )
 
 
