@@ -24,6 +24,10 @@ MASKED_PATHS = (
     "/proc/timer_list", "/proc/timer_stats", "/proc/vmallocinfo", "/proc/zoneinfo", "/dev/mqueue",
 )  # fmt: skip
 EXTRA_TASKS = 1  # the init
+# gVisor's own kernel is a process of the container: its threads count as tasks (25 are too few for it to start), and
+# a largest file size would be the size of the file it keeps the sandbox's memory in.
+GVISOR = "runsc"
+GVISOR_TASKS = 256
 # Not needed by torch on a CPU; CUDA looks for its devices there.
 SYSFS = "/sys"
 READ_ONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
@@ -61,7 +65,7 @@ def _host_config(api: APIClient, profile: SandboxProfile, *, runtime: str | None
         "read_only": True,
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true", f"seccomp={seccomp}"],
-        "pids_limit": profile.processes + EXTRA_TASKS,
+        "pids_limit": profile.processes + (GVISOR_TASKS if runtime == GVISOR else EXTRA_TASKS),
         "mem_limit": profile.memory_bytes,
         "memswap_limit": profile.memory_bytes,
         "nano_cpus": int(profile.cpus * 1e9),
@@ -71,7 +75,6 @@ def _host_config(api: APIClient, profile: SandboxProfile, *, runtime: str | None
         "tmpfs": {SCRATCH: f"rw,noexec,nosuid,nodev,size={profile.scratch_bytes},mode=1777"},
         "ulimits": [
             Ulimit(name="nofile", soft=profile.open_files, hard=profile.open_files),
-            Ulimit(name="fsize", soft=profile.file_bytes, hard=profile.file_bytes),
             Ulimit(name="core", soft=0, hard=0),
             Ulimit(name="cpu", soft=profile.cpu_s, hard=profile.cpu_s + 1),
         ],
@@ -80,6 +83,8 @@ def _host_config(api: APIClient, profile: SandboxProfile, *, runtime: str | None
     }
     if runtime is not None:
         settings["runtime"] = runtime
+    if runtime != GVISOR:
+        settings["ulimits"].append(Ulimit(name="fsize", soft=profile.file_bytes, hard=profile.file_bytes))
     masked: tuple[str, ...] = MASKED_PATHS
     if profile.gpu is not None:
         settings["device_requests"] = [DeviceRequest(device_ids=[profile.gpu], capabilities=[["gpu"]])]
