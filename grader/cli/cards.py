@@ -57,22 +57,31 @@ def score_card(report: RunReport, assignment: Assignment) -> RenderableType:
 
 def summary(reports: Sequence[RunReport], assignment: Assignment) -> RenderableType:
     """Several hand-ins, a line each, with the totals of the parts."""
+    shared = _shared_folder([report.file for report in reports])
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("hand-in", overflow="fold")
     for heading in ("score", "mark", *(part.id for part in assignment.part if part.points)):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("", overflow="fold")
     for report in reports:
         totals = part_totals(assignment, report.checks)
         graded = report.status is RunStatus.GRADED
         table.add_row(
-            Text(one_line(report.file, limit=120)),
-            _score(report),
+            Text(one_line(report.file.removeprefix(shared), limit=120)),
+            _score(report) if graded else Text(report.status.value, style="red"),
             f"{report.mark.value:g}" if report.mark else "",
             *(f"{totals[part.id][0]:g}" if graded else "" for part in assignment.part if part.points),
-            Text("" if graded else f"{report.status.value}: {one_line(report.message)}", style="red"),
         )
-    return table
+    reasons = [
+        Text(f"{one_line(report.file.removeprefix(shared), limit=120)}: {one_line(report.message)}", style="red")
+        for report in reports
+        if report.status is not RunStatus.GRADED
+    ]
+    return Group(table, *reasons)
+
+
+def _shared_folder(labels: Sequence[str]) -> str:
+    folders = {label.rpartition("/")[0] for label in labels}
+    return f"{folders.pop()}/" if len(folders) == 1 and folders != {""} else ""
 
 
 def _headline(report: RunReport) -> Text:
@@ -80,12 +89,20 @@ def _headline(report: RunReport) -> Text:
         line = Text(f"{_score(report)} points", style="bold")
         if report.mark is not None:
             line.append(f"   mark {_mark(report.mark)}", style="bold cyan")
+        left_out = [result for result in report.checks if _counts_but_was_left_out(result)]
+        if left_out:
+            what = "check was" if len(left_out) == 1 else "checks were"
+            line.append(f"   not final: {len(left_out)} {what} left out", style="yellow")
         return line
     words = {
         RunStatus.REJECTED: "Rejected: there is nothing to grade.",
         RunStatus.FAILED: "Failed: this is the grader's fault, and no score was given.",
     }
     return Text(words[report.status], style="bold red")
+
+
+def _counts_but_was_left_out(result: CheckResult) -> bool:
+    return result.status is CheckStatus.SKIPPED and result.max_points > 0
 
 
 def _score(report: RunReport) -> str:
@@ -103,9 +120,13 @@ def _checks(report: RunReport, assignment: Assignment) -> RenderableType:
     table.add_column(width=1, no_wrap=True)
     table.add_column(ratio=1, overflow="fold")
     table.add_column(justify="right", no_wrap=True)
-    for part, results in groupby(report.checks, key=lambda result: result.part):
+    for part, grouped in groupby(report.checks, key=lambda result: result.part):
+        results = list(grouped)
         points, possible = totals.get(part, (0.0, 0.0))
         heading = Text(f"{part}  {titles.get(part, '')}", style="bold")
+        if all(_counts_but_was_left_out(result) for result in results):
+            table.add_row("", heading.append("  left out", style="dim"), "")
+            continue
         table.add_row("", heading, Text(f"{points:g} / {possible:g}", style="bold"))
         for result in results:
             _add_check(table, result)
@@ -138,6 +159,6 @@ def _for_a_person(assignment: Assignment) -> list[RenderableType]:
 
 def _times(report: RunReport) -> str:
     timing = report.timing
-    stages = f"waiting for a sandbox {timing.sandbox:.2f} s, loading {timing.load:.2f} s, checks {timing.checks:.2f} s"
+    stages = f"sandbox {timing.sandbox:.2f}, loading {timing.load:.2f}, checks {timing.checks:.2f}"
     digest = f"sha256 {report.sha256[:12]}   " if report.sha256 else ""
     return f"{timing.total:.2f} s ({stages})   {digest}spec {report.spec_version}"

@@ -32,7 +32,7 @@ Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, max=MAX_JOBS, help="Ha
 
 
 def grade(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Hand-ins, or folders of hand-ins.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Hand-ins, or folders of hand-ins.")],
     assignment: Annotated[str, typer.Option("--assignment", "-a", metavar="SLUG", help="What it is graded as.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: an object a line, in the order given.")] = False,
     csv: Annotated[Path | None, typer.Option("--csv", metavar="F", help="Write a summary table.")] = None,
