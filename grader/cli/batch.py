@@ -63,13 +63,13 @@ class Batch:
 
     def run(self, engine: Grades, watcher: Watcher) -> Iterator[RunReport]:
         """One report for each hand-in, in order, once all before it are there."""
-        with ThreadPoolExecutor(self.jobs, thread_name_prefix="grade") as threads:
-            futures = [threads.submit(self._one, engine, watcher, hand_in) for hand_in in self.hand_ins]
-            try:
-                for future in futures:
-                    yield future.result()
-            finally:
-                threads.shutdown(wait=False, cancel_futures=True)
+        threads = ThreadPoolExecutor(self.jobs, thread_name_prefix="grade")
+        try:
+            for future in [threads.submit(self._one, engine, watcher, hand_in) for hand_in in self.hand_ins]:
+                yield future.result()
+        finally:
+            # Not waited for: whoever interrupts closes the engine next, and that ends what is under way.
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def _one(self, engine: Grades, watcher: Watcher, hand_in: HandIn) -> RunReport:
         watcher.began(hand_in.label)

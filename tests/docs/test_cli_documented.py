@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import typer
+
+from grader.cli.main import app
+
+PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+
+
+def commands(group, path=("grader",)):
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, (*path, name))
+        else:
+            yield " ".join((*path, name)), command
+
+
+COMMANDS = dict(commands(typer.main.get_command(app)))
+
+
+def section(name):
+    heading = next(line for line in PAGE.splitlines() if line.startswith(f"## `{name}"))
+    return PAGE.split(heading)[1].split("\n## ")[0] + heading
+
+
+def test_there_are_the_commands_we_think_there_are():
+    assert set(COMMANDS) == {
+        "grader grade", "grader demo", "grader doctor", "grader spec list", "grader spec check", "grader spec calibrate",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_and_each_of_its_options_has_its_words(name):
+    words = section(name)
+    for parameter in COMMANDS[name].params:
+        if parameter.param_type_name == "argument":
+            assert parameter.metavar in words
+        else:
+            for option in parameter.opts:
+                assert f"{option} " in words or f"{option}`" in words, f"{name} {option} is not in docs/cli.md"
+
+
+def test_every_variable_the_command_line_reads_is_listed():
+    from grader.cli.exits import DEBUG_VARIABLE
+    from grader.specs.load import ROOT_VARIABLE
+
+    for variable in (DEBUG_VARIABLE, ROOT_VARIABLE):
+        assert f"`{variable}`" in PAGE.split("## Environment")[1]
+
+
+def test_the_json_keys_in_the_page_are_those_that_are_printed():
+    import json
+    import sys
+
+    sys.path.insert(0, str(Path(__file__).parents[1] / "formats"))
+    from report_samples import a_report
+
+    from grader.formats.jsonreport import to_plain
+
+    words = PAGE.split("### The JSON object")[1].split("### ")[0]
+
+    def keys(value):
+        if isinstance(value, dict):
+            yield from value
+            for inner in value.values():
+                yield from keys(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                yield from keys(inner)
+
+    plain = json.loads(json.dumps(to_plain(a_report(), with_file=False)))
+    assert {key for key in keys(plain) if f'"{key}"' not in words} == set()
