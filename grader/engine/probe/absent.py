@@ -27,7 +27,7 @@ class Absent:
         if len(args) == 1 and not kwargs and (isinstance(args[0], type) or hasattr(args[0], "__code__")):
             # Used as a decorator: the function stays what it is.
             return args[0]
-        self._refuse()
+        return self._refuse()
 
     def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
         del bases

@@ -62,7 +62,7 @@ def _add_lines(text: str, source: str, answers: dict[str, Any], notes: list[str]
         if not stripped or stripped.startswith("#"):
             continue
         if stripped.startswith("[") and "=" not in stripped:
-            table = stripped.strip("[] ")
+            table = stripped.strip("[] ") if _is_toml(stripped) else ""
             continue
         try:
             found = _flat(tomllib.loads(f"[{table}]\n{stripped}" if table else stripped))
@@ -73,6 +73,14 @@ def _add_lines(text: str, source: str, answers: dict[str, Any], notes: list[str]
             else:
                 notes.append(f'{source}, line {number} is no answer: write it as "A1" = "your answer".')
         answers.update(found)
+
+
+def _is_toml(text: str) -> bool:
+    try:
+        tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return False
+    return True
 
 
 def _as_written(line: str, table: str) -> dict[str, Any]:

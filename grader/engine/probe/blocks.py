@@ -212,9 +212,7 @@ def _class_without_broken_members(block: _Block, header: int, parsed: Parsed) ->
             starts.append(line.first)
         after_decorator = line.indent <= margin and line.text.strip().startswith("@")
     head = "\n".join(lines[: starts[0]])
-    pieces = [head]
-    for member in _cut(block.text, starts):
-        pieces.append(_member(member, block, parsed))
+    pieces = [head, *(_member(member, block, parsed) for member in _cut(block.text, starts))]
     text = "\n" * block.first + "\n".join(pieces)
     if _tree(text) is None:
         name = _DEFINES.match(lines[header])

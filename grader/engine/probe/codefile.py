@@ -143,7 +143,11 @@ class CodeFile:
         self._prepare(module)
         for cell in self.cells:
             for node in cell.statements:
-                self._take(cell, node)
+                try:
+                    self._take(cell, node)
+                except Exception as error:
+                    # Nested a thousand levels deep, or the like: one statement, not the submission.
+                    self._failed(cell, node, error)
             self._note_of(cell)
 
     def version(self, name: str, version: int) -> object:
@@ -216,7 +220,7 @@ class CodeFile:
     def _filtered_try(self, cell: Cell, node: ast.Try) -> ast.Try | None:
         """The statement without what works; None where nothing would be left of its body."""
         kept = [inner for inner in node.body if runs_at_load(inner, self.namespace, self._tainted)]
-        if not any(isinstance(inner, ast.Import | ast.ImportFrom | tree.DEFINITIONS | ast.Assign) for inner in kept):
+        if not any(isinstance(inner, (*tree.DEFINITIONS, ast.Import, ast.ImportFrom, ast.Assign)) for inner in kept):
             return None
         handlers = [
             ast.copy_location(ast.ExceptHandler(handler.type, handler.name, self._kept(handler.body)), handler)

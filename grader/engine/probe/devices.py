@@ -13,8 +13,15 @@ from typing import Any
 import torch
 from torch import nn
 
-_FACTORIES = ["zeros", "ones", "empty", "full", "tensor", "as_tensor", "arange", "linspace", "logspace", "eye", "rand", "randn", "randint", "randperm", "zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like", "randint_like", "Generator"]
-_TYPES = ["FloatTensor", "DoubleTensor", "HalfTensor", "LongTensor", "IntTensor", "ShortTensor", "ByteTensor", "CharTensor", "BoolTensor"]
+_FACTORIES = (
+    "zeros", "ones", "empty", "full", "tensor", "as_tensor", "arange", "linspace", "logspace", "eye", "rand", "randn",
+    "randint", "randperm", "zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like",
+    "randint_like",
+)  # fmt: skip
+_TYPES = (
+    "FloatTensor", "DoubleTensor", "HalfTensor", "LongTensor", "IntTensor", "ShortTensor", "ByteTensor", "CharTensor",
+    "BoolTensor",
+)  # fmt: skip
 _ACCELERATORS = ("cuda", "mps", "xpu")
 
 
@@ -23,15 +30,12 @@ def make_moves_harmless() -> None:
     if torch.cuda.is_available() or hasattr(torch.Tensor.cuda, "__wrapped__"):
         return
     for owner in (torch.Tensor, nn.Module):
-        owner.cuda = _staying(owner.cuda)  # type: ignore[method-assign, attr-defined]
-        owner.to = _on_cpu(owner.to)  # type: ignore[method-assign, attr-defined]
+        owner.cuda = _staying(owner.cuda)  # type: ignore[method-assign]
+        owner.to = _on_cpu(owner.to)  # type: ignore[method-assign]
     torch.Tensor.pin_memory = _staying(torch.Tensor.pin_memory)  # type: ignore[method-assign]
     torch.Tensor.type = _plain_type(torch.Tensor.type)  # type: ignore[method-assign]
     for name in _FACTORIES:
-        factory = getattr(torch, name)
-        # `Generator` is a class and stays one: only functions are wrapped.
-        if not isinstance(factory, type):
-            setattr(torch, name, _on_cpu(factory))
+        setattr(torch, name, _on_cpu(getattr(torch, name)))
     for name in _TYPES:
         setattr(torch.cuda, name, getattr(torch, name))
     for name, answer in (

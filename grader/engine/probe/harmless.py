@@ -25,19 +25,26 @@ _SIMPLE = (
     ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.comprehension,
     ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop, ast.keyword,
 )  # fmt: skip
-_CONTAINER_METHODS = frozenset(
-    ["update", "append", "extend", "add", "insert", "setdefault", "copy", "keys", "values", "items", "get", "pop", "format", "join", "split", "strip", "lower", "upper", "replace", "startswith", "endswith", "index", "count", "union"]
-)
-_BUILTINS = ["dict", "list", "tuple", "set", "frozenset", "int", "float", "str", "bool", "bytes", "complex", "len", "range", "sorted", "min", "max", "sum", "abs", "round", "zip", "enumerate", "map", "filter", "reversed", "type", "isinstance", "issubclass", "getattr", "hasattr", "setattr", "slice", "divmod", "pow", "any", "all", "object", "globals", "locals", "iter", "next", "id", "repr", "chr", "ord", "callable", "vars"]
+_CONTAINER_METHODS = frozenset((
+    "update", "append", "extend", "add", "insert", "setdefault", "copy", "keys", "values", "items", "get", "pop",
+    "format", "join", "split", "strip", "lower", "upper", "replace", "startswith", "endswith", "index", "count",
+    "union",
+))  # fmt: skip
+_BUILTINS = (
+    "dict", "list", "tuple", "set", "frozenset", "int", "float", "str", "bool", "bytes", "complex", "len", "range",
+    "sorted", "min", "max", "sum", "abs", "round", "zip", "enumerate", "map", "filter", "reversed", "type",
+    "isinstance", "issubclass", "getattr", "hasattr", "setattr", "slice", "divmod", "pow", "any", "all", "object",
+    "globals", "locals", "iter", "next", "id", "repr", "chr", "ord", "callable", "vars",
+)  # fmt: skip
 _FUNCTIONS = {
-    "torch": "device manual_seed tensor as_tensor zeros ones empty full arange linspace eye rand randn randint randperm from_numpy "
-    "Tensor FloatTensor LongTensor DoubleTensor set_default_dtype set_printoptions Size Generator Tensor.float stack "
-    "set_num_threads",
+    "torch": "device manual_seed tensor as_tensor zeros ones empty full arange linspace eye rand randn randint "
+    "randperm from_numpy Tensor FloatTensor LongTensor DoubleTensor set_default_dtype set_printoptions Size Generator "
+    "stack set_num_threads",
     "torch.cuda": "is_available device_count manual_seed manual_seed_all current_device empty_cache",
     "torch.backends.mps": "is_available is_built",
     "torch.random": "manual_seed",
-    "numpy": "array asarray zeros ones empty full arange linspace eye float32 float64 int64 int32 uint8 shape set_printoptions "
-    "prod sqrt log exp mean concatenate stack",
+    "numpy": "array asarray zeros ones empty full arange linspace eye float32 float64 int64 int32 uint8 shape "
+    "set_printoptions prod sqrt log exp mean concatenate stack",
     "numpy.random": "seed RandomState default_rng",
     "random": "seed Random",
     "os.path": "join abspath dirname basename exists isdir isfile expanduser normpath realpath splitext getsize",
@@ -73,9 +80,7 @@ def runs_at_load(node: ast.stmt, namespace: dict[str, Any], tainted: set[str]) -
     """
     if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return True
-    if isinstance(
-        node, ast.Pass | ast.Global | ast.TypeAlias if sys.version_info >= (3, 12) else ast.Pass | ast.Global
-    ):
+    if isinstance(node, ast.Pass | ast.Global):
         return True
     if tainted and tainted & read_names(node):
         return False
@@ -181,7 +186,8 @@ def _builtin_callables() -> frozenset[int]:
 
 
 def _is_known(callee: Any) -> bool:
-    if id(callee) in _builtin_callables() or id(callee) in _listed():
+    # `devices` and `oldapis` wrap some of them.
+    if {id(callee), id(getattr(callee, "__wrapped__", None))} & (_builtin_callables() | _listed().keys()):
         return True
     if not isinstance(callee, type):
         return False

@@ -12,6 +12,7 @@ from grader.engine.compat import prepare_torchvision
 from grader.engine.probe.absent import Absent
 from grader.engine.probe.blame import sentence_of
 from grader.engine.probe.execution import execute
+from grader.engine.probe.oldapis import restore_in
 
 # Only there in a notebook's own machine: their absence is no news to a student.
 EXPECTED = ("google.colab", "google", "IPython", "ipywidgets", "ipykernel")
@@ -63,6 +64,7 @@ class Importer:
         if name.partition(".")[0] in ("torchvision", "pytorch_lightning"):
             prepare_torchvision()
         try:
+            restore_in(name)
             execute(single, namespace, self.label, self.flags)
         except Exception as error:
             stand_in(alias, node, error, namespace)

@@ -65,7 +65,7 @@ class Recorder:
         if behaviour.then == "stop":
             recording.stopped_at = behaviour.target
             raise Stopped(behaviour.target)
-        called = self._original if behaviour.then == "call" else behaviour.answer
+        called = behaviour.answer or self._original
         given = (_again(value, given) for value, given in zip(kept, args, strict=True))
         return called(*given, **{name: _again(value, kwargs[name]) for name, value in kept_by_name.items()})
 
@@ -112,7 +112,11 @@ def behaviours_of(
 
 
 def _constant(value: Any) -> Callable[..., Any]:
-    return lambda *args, **kwargs: value
+    def constant(*args: Any, **kwargs: Any) -> Any:
+        del args, kwargs
+        return value
+
+    return constant
 
 
 class Interception:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MAGIC_MARKS = ("%", "!", "?")
-# At the left margin these begin something new, even where a bracket above was never closed.
-_BEGINNINGS = ("def ", "class ", "@", "import ", "from ", "async def ")
+# These begin something new even where a bracket above was never closed: the second kind at the left margin only.
+_BEGINNINGS = ("def ", "class ", "async def ")
+_MARGIN_BEGINNINGS = (*_BEGINNINGS, "@", "import ", "from ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,12 @@ def _code_line(physical: list[str], first: int) -> LogicalLine:
         continues = _scan(physical[last], last, state)
         if last + 1 >= len(physical) or not (continues or state.is_open):
             break
-        if state.depth and not state.quote and physical[last + 1].startswith(_BEGINNINGS):
+        following = physical[last + 1]
+        if (
+            state.depth
+            and not state.quote
+            and (following.startswith(_MARGIN_BEGINNINGS) or following.lstrip().startswith(_BEGINNINGS))
+        ):
             break
         last += 1
     return LogicalLine(

@@ -24,8 +24,9 @@ _RUN = re.compile(r"^%run\s+(?:-\w+\s+)*[\"']?([\w./ -]+?)\.(py|ipynb)[\"']?(?:\
 
 @dataclass(frozen=True, slots=True)
 class PlainCell:
-    """Python that stands for a cell: `dropped` names the cell magic that took the whole body away; `file` is what
-    `%%writefile` would have written.
+    """Python that stands for a cell.
+
+    `dropped` names the cell magic that took the whole body away; `file` is what `%%writefile` would have written.
     """
 
     source: str

@@ -11,11 +11,12 @@ import collections.abc
 import functools
 import importlib
 import importlib.machinery
+import importlib.util
 import sys
 import time
 import types
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Self
 
 # numpy 1.24 dropped the names of Python's own types, numpy 2 a few spellings more.
 _NUMPY = {"float": float, "int": int, "object": object, "str": str, "complex": complex, "long": int, "unicode": str}
@@ -70,6 +71,20 @@ def _restore_pillow() -> None:
         return
     if not hasattr(Image, "ANTIALIAS"):
         Image.ANTIALIAS = Image.Resampling.LANCZOS  # type: ignore[attr-defined]
+
+
+def restore_in(name: str) -> None:
+    """Put back what modules of a library lost that the student is about to import; costs nothing for others."""
+    if name.partition(".")[0] == "scipy" and importlib.util.find_spec("scipy.misc") is not None:
+        # SciPy keeps an empty `scipy.misc` for a while.
+        module = importlib.import_module("scipy.misc")
+        for key, value in _scipy_misc().items():
+            if key not in vars(module):
+                setattr(module, key, value)
+    if name.partition(".")[0] == "matplotlib":
+        cm: Any = importlib.import_module("matplotlib.cm")
+        if not hasattr(cm, "get_cmap"):
+            cm.get_cmap = importlib.import_module("matplotlib.pyplot").get_cmap
 
 
 class OldModules:
@@ -139,6 +154,10 @@ def _scipy_misc() -> dict[str, Any]:
     return {"toimage": toimage, "imsave": imsave, "imread": imread, "imresize": imresize}
 
 
+def _nothing(*args: Any, **kwargs: Any) -> None:
+    """Done nothing, shown nowhere."""
+
+
 def _tqdm() -> dict[str, Any]:
     """Progress bars: the loop goes on, the bar is not drawn."""
 
@@ -155,7 +174,7 @@ def _tqdm() -> dict[str, Any]:
         def __len__(self) -> int:
             return len(self.iterable)  # type: ignore[arg-type]
 
-        def __enter__(self) -> Bar:
+        def __enter__(self) -> Self:
             return self
 
         def __exit__(self, *args: object) -> None:
@@ -164,12 +183,12 @@ def _tqdm() -> dict[str, Any]:
         def __getattr__(self, name: str) -> Callable[..., None]:
             if name.startswith("__"):
                 raise AttributeError(name)
-            return lambda *args, **kwargs: None
+            return _nothing
 
         @staticmethod
         def write(text: object = "", *args: Any, **kwargs: Any) -> None:
             del args, kwargs
-            print(text)
+            print(text)  # noqa: T201 - what tqdm.write is for
 
     def trange(*args: int, **kwargs: Any) -> Bar:
         del kwargs
@@ -180,12 +199,8 @@ def _tqdm() -> dict[str, Any]:
 
 def _display() -> dict[str, Any]:
     """What a notebook shows goes nowhere."""
-
-    def nothing(*args: Any, **kwargs: Any) -> None:
-        """Shown nowhere."""
-
     names = ("display", "clear_output", "Image", "HTML", "Markdown", "Latex", "SVG", "set_matplotlib_formats")
-    return dict.fromkeys(names, nothing)
+    return dict.fromkeys(names, _nothing)
 
 
 def _ipython() -> dict[str, Any]:

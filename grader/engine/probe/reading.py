@@ -47,13 +47,14 @@ def read_code(path: str, place: Path, *, alone: bool) -> ReadFile:
     """Read a notebook or a `.py` file. `alone`: messages need not say which notebook a cell is of."""
     read = ReadFile(path, place, shown_name(path))
     try:
-        if place.stat().st_size > SOURCE_BYTES:
-            raise OSError("it is too large")
-        content = place.read_bytes()
+        size = place.stat().st_size
+        content = place.read_bytes() if size <= SOURCE_BYTES else b""
     except OSError as error:
         read.is_readable, read.note = False, f"The file cannot be read ({error.strerror or error})."
         return read
-    if _is_notebook(path, content):
+    if size > SOURCE_BYTES:
+        read.is_readable, read.note = False, f"The file is larger than {SOURCE_BYTES // 2**20} MB and was not read."
+    elif _is_notebook(path, content):
         _read_notebook(read, content, alone=alone)
     else:
         _read_script(read, content)

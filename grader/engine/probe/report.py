@@ -42,9 +42,10 @@ def _files(loading: Loading) -> list[dict[str, str]]:
         for entry in loading.unpacked
         if entry.place is None
     ]
-    for read in loading.reads:
-        found.append({"path": read.path, "status": _status(read.is_readable, read.cells), "note": read.note})
-    return found
+    return found + [
+        {"path": read.path, "status": _status(read.is_readable, read.cells), "note": read.note}
+        for read in loading.reads
+    ]
 
 
 def _status(is_readable: bool, cells: list[Cell]) -> str:

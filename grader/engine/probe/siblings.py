@@ -33,11 +33,16 @@ class SubmissionModules:
     def install(self) -> None:
         """Take over from the finder of a submission loaded before, if any, and forget that one's modules."""
         for earlier in [finder for finder in sys.meta_path if isinstance(finder, SubmissionModules)]:
-            for name, module in list(sys.modules.items()):
-                if earlier.owns(module):
-                    del sys.modules[name]
-            sys.meta_path.remove(earlier)
+            earlier.remove()
         sys.meta_path.insert(0, self)
+
+    def remove(self) -> None:
+        """Forget the submission's modules and find no more."""
+        for name, module in list(sys.modules.items()):
+            if self.owns(module):
+                del sys.modules[name]
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
 
     def owns(self, module: types.ModuleType) -> bool:
         return self._is_inside(getattr(module, "__file__", None))

@@ -6,6 +6,8 @@ This is the whole interface between the loading half of the probe and the half t
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +20,6 @@ from grader.engine.probe.loading import Loading
 from grader.engine.probe.report import load_report
 from grader.engine.probe.siblings import SubmissionModules
 
-ROOT = Path("/tmp/submission")  # noqa: S108 - the sandbox's own
 CELL_CHARACTERS = 20_000
 
 
@@ -30,13 +31,13 @@ class Workspace:
     """A submission, once `load` was called.
 
     Args:
-        root: where its files are unpacked.
+        root: where its files are unpacked; /tmp/submission in a sandbox.
         scratch: where programs of it are run.
     """
 
-    def __init__(self, root: Path = ROOT, *, scratch: Path | None = None) -> None:
-        self.root = root
-        self.scratch = scratch or root.with_name(root.name + "-runs")
+    def __init__(self, root: Path | None = None, *, scratch: Path | None = None) -> None:
+        self.root = root or _own_folder()
+        self.scratch = scratch or self.root.with_name(self.root.name + "-runs")
         self.files: list[CodeFile] = []
         self.finder: SubmissionModules | None = None
         self._loading: Loading | None = None
@@ -84,8 +85,6 @@ class Workspace:
         for earlier in self._support:
             vars(module).update({name: value for name, value in vars(earlier).items() if not name.startswith("__")})
         before = dict(vars(module))
-        import sys
-
         sys.modules[module.__name__] = module
         exec(compile(source, "<support code of the assignment>", "exec", dont_inherit=True), vars(module))  # noqa: S102 - the spec's own code
         self._support.append(module)
@@ -167,6 +166,16 @@ class Workspace:
                 if name in cell.deferred_names:
                     return f"{name} is made by {cell.label}, which is not run when a submission is loaded"
         return f"the submission does not define {name}"
+
+
+def _own_folder() -> Path:
+    """The usual folder; another one where several probes share a machine, as in tests."""
+    usual = Path(tempfile.gettempdir()) / "submission"
+    try:
+        usual.mkdir()
+    except FileExistsError:
+        return Path(tempfile.mkdtemp(prefix="submission-"))
+    return usual
 
 
 __all__ = ["Definition", "NotDefinedHere", "Workspace"]
