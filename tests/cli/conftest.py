@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -14,10 +12,8 @@ from grader.cli import batch
 from grader.cli.main import run
 from grader.domain.errors import NoSandbox, RunFailed
 from grader.domain.run import Event
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "formats"))
-from report_samples import a_rejection as rejected_report
-from report_samples import a_report
+from tests.report_samples import a_rejection as rejected_report
+from tests.report_samples import a_report
 
 TOML = """
 schema_version = 1

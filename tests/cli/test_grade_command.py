@@ -93,7 +93,7 @@ class TestCards:
             assert words in out
 
     def test_what_a_student_wrote_is_never_markup_nor_control(self, grader, engine, hand_in, monkeypatch):
-        from report_samples import a_report, a_result
+        from tests.report_samples import a_report, a_result
 
         evil = a_result(status="failed", message="[red]x[/red] \x1b[2J[link=http://x]y")
         evil = type(evil)(

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import typer
 
+from grader.cli.exits import DEBUG_VARIABLE
 from grader.cli.main import app
+from grader.engine.sandbox import select
+from grader.formats.jsonreport import to_plain
+from grader.specs.load import ROOT_VARIABLE
+from tests.report_samples import a_report
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
 
@@ -44,22 +50,12 @@ def test_each_command_and_each_of_its_options_has_its_words(name):
 
 
 def test_every_variable_the_command_line_reads_is_listed():
-    from grader.cli.exits import DEBUG_VARIABLE
-    from grader.specs.load import ROOT_VARIABLE
-
-    for variable in (DEBUG_VARIABLE, ROOT_VARIABLE):
+    read = (DEBUG_VARIABLE, ROOT_VARIABLE, select.VARIABLE, select.IMAGE_VARIABLE, select.RUNTIME_VARIABLE)
+    for variable in read:
         assert f"`{variable}`" in PAGE.split("## Environment")[1]
 
 
 def test_the_json_keys_in_the_page_are_those_that_are_printed():
-    import json
-    import sys
-
-    sys.path.insert(0, str(Path(__file__).parents[1] / "formats"))
-    from report_samples import a_report
-
-    from grader.formats.jsonreport import to_plain
-
     words = PAGE.split("### The JSON object")[1].split("### ")[0]
 
     def keys(value):

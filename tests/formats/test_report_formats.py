@@ -8,13 +8,13 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report_samples import a_failure, a_rejection, a_report, a_result
 
 from grader.domain.check import CheckStatus, Visibility
 from grader.formats.gradescope import to_gradescope
 from grader.formats.jsonreport import to_json
 from grader.formats.junit import to_junit
 from grader.formats.table import to_csv
+from tests.report_samples import a_failure, a_rejection, a_report, a_result
 
 GOLDEN = (
     '{"schema": 1, "assignment": "hw1", "spec_version": "0123456789ab", '

@@ -26,6 +26,15 @@ def paths(name, content, limits=LIMITS):
     return [entry.path for entry in list_upload(name, content, limits).entries]
 
 
+def sentence_for(content):
+    """Why it is refused; empty if it is not."""
+    try:
+        list_upload("a.zip", content, LIMITS)
+    except InputError as error:
+        return str(error)
+    return ""
+
+
 class TestOrdinaryUploads:
     def test_a_zip_with_a_notebook_and_a_report_is_listed(self):
         content = ordinary_zip({"ada-lovelace/cnn.ipynb": NOTEBOOK, "ada-lovelace/practical2-report.pdf": b"%PDF-1.4"})
@@ -118,11 +127,11 @@ def test_what_zipfile_writes_is_listed_as_zipfile_lists_it(files, comment):
         archive.comment = comment
         for name, content in files.items():
             archive.writestr(name, content)
-    try:
-        listing = list_upload("a.zip", stream.getvalue(), LIMITS)
-    except BadArchive as error:
-        assert "same file on some systems" in str(error)
+    told = sentence_for(stream.getvalue())
+    if told:
+        assert "same file on some systems" in told
         return
+    listing = list_upload("a.zip", stream.getvalue(), LIMITS)
     with zipfile.ZipFile(stream) as archive:
         assert [(entry.path, entry.size) for entry in listing.entries] == [
             (member.filename, member.file_size) for member in archive.infolist()
@@ -137,11 +146,8 @@ def test_a_damaged_zip_is_listed_or_refused_with_a_sentence_and_never_crashes(da
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     cut = data.draw(st.integers(0, len(content)))
     with warnings.catch_warnings(action="error"):
-        try:
-            list_upload("a.zip", bytes(content[:cut] if data.draw(st.booleans()) else content), LIMITS)
-        except InputError as error:
-            assert str(error).endswith(".")
-            assert "\n" not in str(error)
+        told = sentence_for(bytes(content[:cut] if data.draw(st.booleans()) else content))
+    assert told == "" or (told.endswith(".") and "\n" not in told)
 
 
 ZIP = ordinary_zip({"cnn.ipynb": NOTEBOOK})

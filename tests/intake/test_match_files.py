@@ -94,7 +94,7 @@ def test_code_of_a_kind_the_assignment_does_not_take_is_no_code():
 
 def test_a_missing_essential_file_is_a_reason_to_grade_nothing():
     rule = FileRule(name="weights", pattern=r"w\.pth", role="checkpoint", example="w.pth", essential=True)
-    with pytest.raises(MissingFile, match="w.pth"):
+    with pytest.raises(MissingFile, match=r"w\.pth"):
         matched("cnn.ipynb", rules=FileRules(file=(rule,)))
     assert matched("cnn.ipynb", "w.pth", rules=FileRules(file=(rule,))).problems == ()
 

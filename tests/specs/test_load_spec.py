@@ -57,7 +57,7 @@ def test_a_spec_is_read_and_its_python_is_not_imported(root):
 def test_an_unknown_assignment_is_answered_with_those_there_are(root):
     with pytest.raises(UnknownAssignment, match="did you mean hw1\\? Known: hw1"):
         load_spec("hw", root)
-    with pytest.raises(UnknownAssignment, match="no assignment called ../hw1"):
+    with pytest.raises(UnknownAssignment, match=r"no assignment called \.\./hw1"):
         load_spec("../hw1", root)
 
 
