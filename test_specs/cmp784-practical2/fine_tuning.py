@@ -30,10 +30,10 @@ _OPTIMISERS = ("Adam", "AdamW", "SGD", "RMSprop", "Adagrad", "Adamax", "NAdam", 
 TRAIN_NAMES = ("train", "train_segmentation", "train_seg", "train_deeplab", "train_model", "finetune", "fine_tune")
 _MODEL_WORDS = ("model", "net", "network", "deeplab", "cnn", "m")
 _ARGS_WORDS = ("args", "opt", "opts", "config", "cfg", "hparams", "params", "settings")
-# A cell that takes part in preparing the network; cells that only plot or load pictures are left out.
-_PREPARES = re.compile(
-    r"hub\.load|deeplab|\bclassifier\b|requires_grad|\btrain\w*\(\s*\w+\s*,\s*\w+|args_dict|AttrDict\("
-)
+# A cell that loads the network; one that takes part in preparing it; one that may hold settings for that.
+_LOADS = re.compile(r"hub\.load|deeplab")
+_TOUCHES = re.compile(r"hub\.load|deeplab|\bclassifier\b|requires_grad|\btrain\w*\(\s*\w+\s*,\s*\w+")
+_SETS_UP = re.compile(r"args_dict|AttrDict\(")
 # Loading the network in one of the ways seen; all are answered by the stand-in.
 _LOADERS = (
     "torch.hub.load",
@@ -140,8 +140,7 @@ def _preparations(student: Student) -> Iterator[Any]:
     intercept = {name: using("tiny_deeplab") for name in _LOADERS}
     intercept |= {name: returns(None) for name in TRAIN_NAMES if student.defines(name)}
     intercept |= {"plt.show": returns(None), "torch.save": returns(None)}
-    cells = _preparing_cells(student)
-    if cells:
+    for cells in _preparing_cells(student):
         yield student.replay(cells=cells, intercept=intercept, keep=("model",))
     for name, facts in student.load_report.names.items():
         if facts.kind != "function" or facts.supplied or name in TRAIN_NAMES:
@@ -161,17 +160,26 @@ def _is_deeplab(model: RemoteModule) -> bool:
     return any(name.startswith("classifier.") for name in model.describe().parameters)
 
 
-def _preparing_cells(student: Student) -> list[int]:
-    """Cells that load the network or change it, in order; none if there is no cell that loads it."""
-    chosen, loads = [], False
+def _preparing_cells(student: Student) -> Iterator[list[int]]:
+    """Cells that load the network or change it, in order: with the settings of the cells before them, and without
+    (a cell that trains the other networks may need what is not here). Nothing if no cell loads a network."""
+    chosen, bare, loads = [], [], False
     for facts in student.cells:
         if facts.kind != "code" or facts.status in ("loaded", "empty", "unparsed"):
             continue
+        if set(facts.defines) & set(TRAIN_NAMES):
+            continue
         source = student.cell(facts.index).source
-        if _PREPARES.search(source) and not set(facts.defines) & set(TRAIN_NAMES):
+        touches = _TOUCHES.search(source) is not None
+        loads = loads or _LOADS.search(source) is not None
+        if touches or _SETS_UP.search(source):
             chosen.append(facts.index)
-            loads = loads or re.search(r"hub\.load|deeplab", source) is not None
-    return chosen if loads else []
+        if touches:
+            bare.append(facts.index)
+    if loads:
+        yield chosen
+        if bare != chosen:
+            yield bare
 
 
 def last_layer(student: Student, model: RemoteModule) -> RemoteModule:

@@ -10,8 +10,12 @@ from reference import Setting, forward, readings
 
 from grader.checks import Description, RemoteModule, Student, assert_close, expect, fail, tensor
 
+# Dimensions of a convolution's weight: (out, in, k, k).
+_FILTER = 4
 # Share of the largest value under which two results count as equal: float32 sums in another order differ by 1e-6.
 SAME = 1e-5
+# So much louder than what comes over a skip connection that it decides the sign.
+_LOUD = 100.0
 _BLOCKS = ("first", "second", "third", "fourth", "fifth", "last")
 
 
@@ -34,7 +38,7 @@ def has_shapes(facts: Description, setting: Setting, name: str, *, skips: bool) 
     shapes = Counter(parameter.shape for parameter in facts.parameters.values())
     nf, nc, nic = setting.num_filters, setting.num_colours, setting.num_in_channels
     words = f"for kernel={setting.kernel}, NF={nf}, NC={nc}, NIC={nic}"
-    found = Counter({shape: count for shape, count in shapes.items() if len(shape) == 4})
+    found = Counter({shape: count for shape, count in shapes.items() if len(shape) == _FILTER})
     wanted = Counter(setting.convolution_shapes(skips=skips))
     if found != wanted:
         layers = sum(found.values())
@@ -42,13 +46,17 @@ def has_shapes(facts: Description, setting: Setting, name: str, *, skips: bool) 
             fail(f"{name} should have six convolutions with weights of their own; it has {layers} ({words}).")
         strange = ", ".join(str(shape) for shape in (found - wanted))
         fail(f"A convolution of {name} has a weight of a shape that the diagram does not have: {strange} ({words}).")
-    short = Counter({shape: count for shape, count in shapes.items() if len(shape) != 4})
+    rest = Counter(
+        parameter.shape
+        for module in facts.modules
+        for parameter in module.parameters.values()
+        if not any(len(own.shape) == _FILTER for own in module.parameters.values())
+    )
     norms = Counter((width,) for width in setting.norm_widths() for _ in range(2))
-    biases = Counter((width,) for width in setting.widths)
-    if not short >= norms:
+    if norms - rest:
         fail(f"The batch norms of {name} do not have the widths of the diagram ({words}).")
-    if not short <= norms + biases:
-        strange = ", ".join(str(shape) for shape in (short - norms - biases))
+    if rest - norms:
+        strange = ", ".join(str(shape) for shape in (rest - norms))
         fail(f"{name} holds weights that the diagram does not have: {strange} ({words}).")
 
 
@@ -125,16 +133,26 @@ def rectifies(student: Student, model: RemoteModule, setting: Setting, name: str
     where = layout(student, model, name, setting)
     numbers = fill(model, where, positive=True)
     x = pictures(setting)
+    words = f"The result of {name}"
+    usual = tensor(model(x), what=words)
     for index, block in enumerate(_BLOCKS[:-1]):
-        weight = numbers.convolutions[index].weight
-        with_weight(model, where, index, -weight, bias=-0.1)
-        quiet = tensor(model(x), what=f"The result of {name}")
-        with_weight(model, where, index, -3 * weight, bias=-0.3)
-        still = difference(quiet, tensor(model(x), what=f"The result of {name}")) < SAME
+        weight, after = (numbers.convolutions[at].weight for at in (index, index + 1))
+        with_weight(model, where, index, -_LOUD * weight, bias=-1.0)
+        shut = tensor(model(x), what=words)
+        expect(difference(usual, shut) > SAME, f"The {block} block of {name} has no influence on the result.")
+        # What gets through may be negative: the next convolution turns it around, or the next ReLU would hide it.
+        for loud, sign in ((_LOUD, -1), (1.0, 1)):
+            with_weight(model, where, index + 1, sign * after)
+            results = []
+            for factor in (-loud, -2 * loud):
+                with_weight(model, where, index, factor * weight, bias=factor)
+                results.append(tensor(model(x), what=words))
+            expect(
+                difference(*results) < SAME,
+                f"The {block} block of {name} lets negative values pass: it should end in a ReLU.",
+            )
         with_weight(model, where, index, weight, bias=0.1)
-        alive = difference(quiet, tensor(model(x), what=f"The result of {name}")) > SAME
-        expect(alive, f"The {block} block of {name} has no influence on the result.")
-        expect(still, f"The {block} block of {name} lets negative values pass: it should end in a ReLU.")
+        with_weight(model, where, index + 1, after)
 
 
 def gives_plain_scores(student: Student, model: RemoteModule, setting: Setting, name: str) -> None:

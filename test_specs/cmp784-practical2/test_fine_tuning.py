@@ -25,7 +25,7 @@ def test_last_layer_selected(student: Student) -> None:
     missing = [name for name in LAST if name not in given]
     if missing == list(LAST):
         fail("The optimiser is given parameters, but not those of the last layer, whose names start with classifier.4.")
-    expect(not missing, f"Of the last layer's parameters the optimiser is not given {missing[0]}.")
+    expect(not missing, f"Of the last layer's parameters the optimiser is not given {', '.join(missing)}.")
 
 
 @check("C1", points=1, title="train gives the optimiser nothing but the last layer")
