@@ -39,17 +39,22 @@ class Grades(Protocol):
 class Watcher(Protocol):
     """Is told how far each hand-in is; called from several threads."""
 
-    def began(self, label: str) -> None: ...
-    def heard(self, label: str, event: Event) -> None: ...
-    def ended(self, label: str) -> None: ...
+    def began(self, label: str) -> int:
+        """The number by which this hand-in is spoken of from now on; the same file may be given twice."""
+        ...
+
+    def heard(self, number: int, event: Event) -> None: ...
+    def ended(self, number: int) -> None: ...
 
 
 class Unwatched:
     """For output that nobody watches."""
 
-    def began(self, label: str) -> None: ...
-    def heard(self, label: str, event: Event) -> None: ...
-    def ended(self, label: str) -> None: ...
+    def began(self, label: str) -> int:  # noqa: ARG002
+        return 0
+
+    def heard(self, number: int, event: Event) -> None: ...
+    def ended(self, number: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +77,7 @@ class Batch:
             threads.shutdown(wait=False, cancel_futures=True)
 
     def _one(self, engine: Grades, watcher: Watcher, hand_in: HandIn) -> RunReport:
-        watcher.began(hand_in.label)
+        number = watcher.began(hand_in.label)
         content = b""
         try:
             content = hand_in.read(self.spec.assignment.limits)
@@ -81,7 +86,7 @@ class Batch:
                 hand_in.upload_name,
                 content,
                 self.options,
-                lambda event: watcher.heard(hand_in.label, event),
+                lambda event: watcher.heard(number, event),
             )
             return replace(report, file=hand_in.label)
         except InputError as error:
@@ -95,7 +100,7 @@ class Batch:
             words = f"The grader has a fault of its own ({type(error).__name__}: {one_line(str(error))})."
             return self._without_checks(hand_in, content, RunStatus.FAILED, words)
         finally:
-            watcher.ended(hand_in.label)
+            watcher.ended(number)
 
     def _without_checks(self, hand_in: HandIn, content: bytes, status: RunStatus, message: str) -> RunReport:
         return RunReport(

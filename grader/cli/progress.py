@@ -22,8 +22,7 @@ class LiveProgress:
     def __init__(self, *, checks: int) -> None:
         self._checks = checks
         self._lock = threading.Lock()
-        self._tasks: dict[str, TaskID] = {}
-        self._counts: dict[str, Counter[CheckStatus]] = {}
+        self._counts: dict[TaskID, Counter[CheckStatus]] = {}
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
@@ -43,23 +42,25 @@ class LiveProgress:
     ) -> None:
         self._progress.stop()
 
-    def began(self, label: str) -> None:
+    def began(self, label: str) -> int:
+        shown = one_line(label, limit=50).replace("[", "\\[")
         with self._lock:
-            self._counts[label] = Counter()
-            shown = one_line(label, limit=50).replace("[", "\\[")
-            self._tasks[label] = self._progress.add_task(shown, total=self._checks or None, now="starting")
+            task = self._progress.add_task(shown, total=self._checks or None, now="starting")
+            self._counts[task] = Counter()
+            return task
 
-    def heard(self, label: str, event: Event) -> None:
+    def heard(self, number: int, event: Event) -> None:
+        task = TaskID(number)
         with self._lock:
             if event.result is None:
-                self._progress.update(self._tasks[label], now=self._now(label, event.check_id or ""))
+                self._progress.update(task, now=self._now(task, event.check_id or ""))
                 return
-            self._counts[label][event.result.status] += 1
-            self._progress.update(self._tasks[label], advance=1, now=self._now(label, ""))
+            self._counts[task][event.result.status] += 1
+            self._progress.update(task, advance=1, now=self._now(task, ""))
 
-    def ended(self, label: str) -> None:
+    def ended(self, number: int) -> None:
         with self._lock:
-            self._progress.remove_task(self._tasks.pop(label))
+            self._progress.remove_task(TaskID(number))
 
     def aside(self, show: Callable[[], None]) -> None:
         """Call `show`, which prints to stdout, while the bars are out of its way."""
@@ -68,8 +69,8 @@ class LiveProgress:
             show()
             self._progress.start()
 
-    def _now(self, label: str, check: str) -> str:
-        counts = self._counts[label]
+    def _now(self, task: TaskID, check: str) -> str:
+        counts = self._counts[task]
         ticks = "  ".join(
             f"[{SIGNS[status][1]}]{SIGNS[status][0]}[/] {counts[status]}" for status in CheckStatus if counts[status]
         )

@@ -181,6 +181,8 @@ class TestOptions:
     def test_progress_ticks_on_a_terminal_only(self, grader, engine, hand_in, monkeypatch):
         monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
         monkeypatch.setenv("FORCE_COLOR", "1")
-        status, _, err = grader("grade", hand_in("ada.zip"), hand_in("[x].zip"), "-a", "hw1", "--json")
+        status, _, err = grader(
+            "grade", hand_in("ada.zip"), hand_in("[x].zip"), hand_in("ada.zip"), "-a", "hw1", "--json", "-j", "3"
+        )
         assert status == 0
         assert err
