@@ -28,6 +28,10 @@ debian_base() { # a Debian of this machine's release with Python, for where no r
     codename=$(. /etc/os-release && [ "$ID" = debian ] && echo "$VERSION_CODENAME" || echo bookworm)
     name=grader-base:$codename
     if ! docker image inspect "$name" >/dev/null 2>&1; then
+        if [ "$(id -u)" = 0 ] && ! command -v debootstrap >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1; then
+            apt-get update -q >/dev/null
+            DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends debootstrap >/dev/null
+        fi
         if [ "$(id -u)" != 0 ] || ! command -v debootstrap >/dev/null 2>&1; then
             echo "$base cannot be pulled; as root, with debootstrap installed, this script makes a base itself." >&2
             exit 1

@@ -26,6 +26,8 @@ if [ -n "$missing" ]; then
     apt-get update -q >/dev/null
     # shellcheck disable=SC2086  # a list of package names
     DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing >/dev/null
+    # Debian 13 and later keep the client in a package of its own.
+    command -v docker >/dev/null 2>&1 || DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends docker-cli >/dev/null
     # The package may have started the service itself.
     if answers; then exit 0; fi
 fi

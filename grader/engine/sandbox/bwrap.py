@@ -138,7 +138,8 @@ class BwrapBackend:
         self, *, groups: GroupTree | None = None, packages: Path | None = None, trees: SandboxTrees | None = None
     ) -> None:
         self._groups = groups or GroupTree()
-        self._trees = trees or find_trees(packages or packages_folder())
+        self._packages = packages or packages_folder()
+        self._trees = trees or find_trees(self._packages)
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="bwrap-starter")
         self._lock = threading.Lock()
         self._filter: bytes | None = None
@@ -148,7 +149,7 @@ class BwrapBackend:
     def check(self) -> Readiness:
         """Find what is missing, then start one sandbox that imports two modules (about 50 ms)."""
         problems = self._missing()
-        facts = {"bwrap": self._version(), "packages": str(self._trees.trees[-1].source.parent)} if not problems else {}
+        facts = {"bwrap": self._version(), "packages": str(self._packages)} if not problems else {}
         if not problems:
             problem = self._trial()
             problems = [problem] if problem else []
