@@ -6,6 +6,7 @@ Accepted gap: a pool hides latency for its first sandboxes only. A burst runs at
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import threading
@@ -66,6 +67,7 @@ class WarmPool:
         self._leased: dict[int, Sandbox] = {}
         self._waiting = 0
         self._stopped = False
+        self._closed = False
         self._failures = 0
         self._failure: GraderError | None = None
         self._next_start = 0.0
@@ -113,7 +115,7 @@ class WarmPool:
     def stop(self) -> None:
         """Kill every sandbox, leased ones too. Idempotent; a waiting lease raises SandboxLost."""
         with self._changed:
-            already, self._stopped = self._stopped, True
+            self._stopped = True
             self._changed.notify_all()
         self._wake()
         self._thread.join()
@@ -123,9 +125,11 @@ class WarmPool:
             self._starting.clear()
         for sandbox in doomed:
             sandbox.kill()
-        if not already:
-            os.close(self._wake_read)
-            os.close(self._wake_write)
+        with self._changed:
+            if not self._closed:
+                self._closed = True
+                os.close(self._wake_read)
+                os.close(self._wake_write)
 
     def _take(self, timeout_s: float | None) -> Sandbox:
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
@@ -164,10 +168,11 @@ class WarmPool:
             raise type(self._failure)(str(self._failure)) from self._failure
 
     def _wake(self) -> None:
-        try:
-            os.write(self._wake_write, b"w")
-        except (BlockingIOError, OSError):
-            return  # full: the thread is awake already; closed: the pool has been stopped
+        with self._changed:
+            if self._closed:
+                return  # the descriptor's number may stand for another file by now
+            with contextlib.suppress(BlockingIOError):  # full: the thread is awake already
+                os.write(self._wake_write, b"w")
 
     def _refill(self) -> None:
         while not self._stopped:
