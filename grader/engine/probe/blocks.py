@@ -19,6 +19,7 @@ _CONTINUES = re.compile(r"^\s*(?:(?:else|elif|except|finally)\b|[)\]}])")
 _HEADER = re.compile(r"^\s*(?:async\s+)?(?:def|class|if|elif|else|for|while|try|except|finally|with)\b")
 _DEFINES = re.compile(r"^(\s*)(?:async\s+)?(def|class)\s+([A-Za-z_]\w*)")
 _PRINT = re.compile(r"^(\s*)print(?:\s*>>\s*[\w.]+\s*,)?(?:[ \t]+(?![=(.,\[])|(?=[\"']))(.*?)(,?)\s*$", re.DOTALL)
+_INLINE_PRINT = re.compile(r"^(\s*(?:if|elif|else|for|while|try|except|finally)\b.*?:\s*)(print\b.*)$", re.DOTALL)
 _PRINT_EMPTY = re.compile(r"^(\s*)print\s*$")
 _EXCEPT = re.compile(r"^(\s*except\s+[\w.()\s,]+?)\s*,\s*(\w+)\s*:")
 _RAISE = re.compile(r"^(\s*raise\s+[\w.]+)\s*,\s*(.+)$", re.DOTALL)
@@ -107,7 +108,7 @@ def _parse_block(block: _Block, parsed: Parsed) -> None:
     placed = _Block(block.first, repaired).placed
     if (tree := _tree(placed)) is not None:
         parsed.statements += tree.body
-        parsed.problems.append(_sentence(block, "it was read with the gap left open"))
+        parsed.problems.append(_sentence(block, "it was read as well as it could be"))
         return
     parsed.is_complete = False
     parsed.problems.append(_sentence(_Block(block.first, repaired)))
@@ -166,11 +167,17 @@ def _as_python_3(text: str) -> str:
 
 
 def _line_as_python_3(line: LogicalLine) -> str:
-    if _PRINT_EMPTY.match(line.text):
-        return _PRINT_EMPTY.sub(r"\1print()", line.text)
-    if found := _PRINT.match(line.text):
-        return f"{found.group(1)}print({found.group(2)}{', end=chr(32)' if found.group(3) else ''})"
     text = _EXCEPT.sub(r"\1 as \2:", line.text)
+    if inline := _INLINE_PRINT.match(text):
+        return inline.group(1) + _statement_as_python_3(inline.group(2))
+    return _statement_as_python_3(text)
+
+
+def _statement_as_python_3(text: str) -> str:
+    if _PRINT_EMPTY.match(text):
+        return _PRINT_EMPTY.sub(r"\1print()", text)
+    if found := _PRINT.match(text):
+        return f"{found.group(1)}print({found.group(2)}{', end=chr(32)' if found.group(3) else ''})"
     return _RAISE.sub(r"\1(\2)", text)
 
 

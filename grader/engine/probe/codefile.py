@@ -22,7 +22,8 @@ from grader.engine.probe.execution import IMPORT_S, TooSlow, attempt, budget, ev
 from grader.engine.probe.harmless import is_harmless_expression, runs_at_load
 from grader.engine.probe.imports import Importer, MissingImports
 
-_DEFERRED_ERRORS = (NameError,)
+# A plain statement that fails like this needs what deferred code makes, or files and arguments that are elsewhere.
+_DEFERRED_ERRORS = (NameError, OSError, IndexError, KeyError)
 NOT_LOADED = "is made by code that is not run when a submission is loaded"
 
 
@@ -259,7 +260,6 @@ class CodeFile:
 
     def _failed(self, cell: Cell, node: ast.stmt, error: BaseException) -> None:
         if isinstance(error, _DEFERRED_ERRORS) and not tree.is_definition(node):
-            # What it needs is made by a deferred statement, or by the notebook's own machine.
             self._defer(cell, node)
             return
         cell.failed += 1

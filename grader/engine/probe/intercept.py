@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from grader.engine.probe.refusal import BAD_REQUEST, Refused
 from grader.engine.probe.surroundings import is_usual, usual_import
 
 RECORDS = 10_000
@@ -104,11 +105,20 @@ def behaviours_of(
         then = item.get("then", "stop")
         answer: Callable[..., Any] | None = None
         if then == "using":
-            answer = support(item["using"])
+            answer = _supported(support, item.get("using"))
         elif then == "return":
             answer = _constant(materialise(item.get("value")))
         found.append(Behaviour(str(item["target"]), then, answer))
     return found
+
+
+def _supported(support: Callable[[str], Any], name: Any) -> Callable[..., Any]:
+    try:
+        answer: Callable[..., Any] = support(name)
+    except LookupError as error:
+        # The spec's mistake, not the student's.
+        raise Refused(BAD_REQUEST, str(error)) from error
+    return answer
 
 
 def _constant(value: Any) -> Callable[..., Any]:

@@ -14,7 +14,7 @@ from grader.engine.probe.codefile import CodeFile
 from grader.engine.probe.imports import MissingImports
 from grader.engine.probe.reading import ReadFile, read_code
 from grader.engine.probe.siblings import SubmissionModules
-from grader.engine.probe.supply import Supplies, starter_supply, supplied_names, supplies_of
+from grader.engine.probe.supply import Supplies, starter_names, supplied_names, supplies_of, unbound
 
 FILES = 60
 _CODE = (".ipynb", ".py")
@@ -42,6 +42,8 @@ class Loading:
         oldapis.restore()
         devices.make_moves_harmless()
         self.unpacked = unpack(self.body, self.root)
+        # A hundred megabytes that are on disk now.
+        self.body = {key: value for key, value in self.body.items() if key != "archive"}
         self._read()
         self._order()
         self._supply()
@@ -88,14 +90,13 @@ class Loading:
 
     def _supply(self) -> None:
         names = list(self.body.get("starter_names") or [])
-        given = starter_supply(str(self.body.get("starter") or ""), names, self.reads, self.statement_s)
+        own = starter_names(str(self.body.get("starter") or ""), names, self.statement_s)
+        self.missing.substitutes = own
+        given = {name: own[name] for name in unbound(own, self.reads)}
         for position, read in enumerate(self.reads):
             supplies = supplies_of(read, given, is_main=position == 0)
             self.supplies[read.path] = supplies
             self.files.append(self._code_file(read, supplies))
-        if given:
-            listed = ", ".join(given)
-            self.notes.append(f"Your files do not define {listed}; the course's own version was used instead.")
 
     def _code_file(self, read: ReadFile, supplies: Supplies) -> CodeFile:
         return CodeFile(
@@ -157,6 +158,11 @@ class Loading:
         return ".".join(parts), name
 
     def _note_supplies(self) -> None:
+        given = {name for supplies in self.supplies.values() for name in supplies.from_starter}
+        given |= self.missing.substituted
+        if given:
+            listed = ", ".join(sorted(given))
+            self.notes.append(f"Your files do not define {listed}; the course's own version was used instead.")
         for file in self.files:
             usual = self.supplies[file.path].usual if file.path in self.supplies else set()
             kept = sorted(name for name in usual if file.namespace.get(name) is file.supplied.get(name))

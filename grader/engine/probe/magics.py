@@ -36,7 +36,7 @@ class PlainCell:
 
 def without_magics(source: str) -> PlainCell:
     """A notebook cell as plain Python with the same number of lines."""
-    source = source.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n")
+    source = source.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", " ")
     lines = source.split("\n")
     first = next((number for number, line in enumerate(lines) if line.strip()), None)
     if first is not None and lines[first].lstrip().startswith("%%"):

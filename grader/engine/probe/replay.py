@@ -14,6 +14,7 @@ from grader.engine.probe.blame import raised_of
 from grader.engine.probe.codefile import Cell, CodeFile
 from grader.engine.probe.execution import execute
 from grader.engine.probe.intercept import Interception, Recording, Stopped, behaviours_of
+from grader.engine.probe.refusal import BAD_REQUEST, Refused
 
 if TYPE_CHECKING:
     from grader.engine.probe.workspace import Workspace
@@ -47,9 +48,12 @@ def replay(
 def _replay_cells(
     workspace: Workspace, indexes: list[int], behaviours: list[Any], preset: dict[str, Any], keep: list[str]
 ) -> dict[str, Any]:
-    chosen = [workspace.cell_at(index) for index in sorted(set(indexes))]
+    try:
+        chosen = [workspace.cell_at(index) for index in sorted(set(indexes))]
+    except LookupError as error:
+        raise Refused(BAD_REQUEST, str(error)) from error
     if not chosen:
-        raise LookupError("REPLAY names neither a call nor a cell")
+        raise Refused(BAD_REQUEST, "REPLAY names neither a call nor a cell")
     file = chosen[0][0]
     cells = [cell for owner, cell in chosen if owner is file]
     namespace = _namespace_before(file, cells[0])

@@ -70,9 +70,10 @@ def _names(loading: Loading, files: list[CodeFile]) -> dict[str, Any]:
                 names[name] = {"kind": kind, "versions": indexes, "file": file.path, "supplied": False}
     for file in files:
         supplies = loading.supplies.get(file.path)
-        for name, value in (supplies.from_starter if supplies else {}).items():
-            entry = {"kind": kind_of(value), "versions": [], "file": file.path, "supplied": True}
-            names.setdefault(name, entry)
+        given = set(supplies.from_starter if supplies else ()) | (loading.missing.substituted & file.namespace.keys())
+        for name in sorted(given):
+            kind = kind_of(file.namespace.get(name))
+            names.setdefault(name, {"kind": kind, "versions": [], "file": file.path, "supplied": True})
     return names
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import types
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,14 +26,18 @@ class Supplies:
     usual: set[str] = field(default_factory=set)
 
 
-def starter_supply(starter: str, names: list[str], files: list[ReadFile], statement_s: float) -> dict[str, Any]:
-    """Of the names that may be supplied, those that no file of the submission defines, from the starter."""
+def unbound(names: Iterable[str], files: list[ReadFile]) -> list[str]:
+    """Of some names, those that no file of the submission sets or imports."""
     bound: set[str] = set()
     for read in files:
         for cell in read.cells:
             bound |= tree.names_bound_anywhere(cell.statements)
-    lacking = [name for name in names if name not in bound]
-    if not lacking or not starter.strip():
+    return [name for name in names if name not in bound]
+
+
+def starter_names(starter: str, names: list[str], statement_s: float) -> dict[str, Any]:
+    """The names that may be supplied, as the course's own code defines them."""
+    if not names or not starter.strip():
         return {}
     module = types.ModuleType("starter_code")
     sys.modules[module.__name__] = module
@@ -41,7 +46,7 @@ def starter_supply(starter: str, names: list[str], files: list[ReadFile], statem
         builtins=student_builtins(),
     )  # fmt: skip
     file.load(module)
-    return {name: file.namespace[name] for name in lacking if name in file.namespace}
+    return {name: file.namespace[name] for name in names if name in file.namespace}
 
 
 def supplies_of(read: ReadFile, from_starter: dict[str, Any], *, is_main: bool) -> Supplies:

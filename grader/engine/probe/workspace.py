@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from grader.engine.probe import answers, document, replay, script
-from grader.engine.probe.absent import is_absent
+from grader.engine.probe.absent import Absent, is_absent
 from grader.engine.probe.codefile import Cell, CodeFile, Definition
 from grader.engine.probe.loading import Loading
 from grader.engine.probe.report import load_report
 from grader.engine.probe.siblings import SubmissionModules
 
 CELL_CHARACTERS = 20_000
+_ABSENT = Absent("")
 
 
 class NotDefinedHere(LookupError):
@@ -61,7 +62,7 @@ class Workspace:
         if version is not None:
             return self._version(name, version)
         for file in self.files:
-            if name in file.definitions and name in file.namespace:
+            if name in file.definitions and not is_absent(file.namespace.get(name, _ABSENT)):
                 return file.namespace[name]
         for file in self.files:
             if name in file.namespace and not name.startswith("__"):

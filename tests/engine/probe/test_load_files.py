@@ -220,3 +220,29 @@ def test_an_empty_submission_loads_nothing_and_says_so(hand_in):
     assert loaded.report["names"] == {}
     with pytest.raises(LookupError, match="does not define CNN"):
         loaded.resolve("CNN")
+
+
+def test_a_course_file_that_was_not_handed_in_is_stood_in_for(hand_in):
+    starter = "class MyConv2d:\n    mark = 1\n"
+    loaded = hand_in({"cnn.py": "from helper import MyConv2d, other\n"}, starter=starter, starter_names=["MyConv2d"])
+    assert loaded.resolve("MyConv2d").mark == 1
+    assert loaded.report["names"]["MyConv2d"]["supplied"] is True
+    assert loaded.report["missing_imports"] == ["helper"]
+    assert any("MyConv2d" in note for note in loaded.report["notes"])
+
+
+def test_arguments_and_files_that_are_elsewhere_are_no_errors(hand_in):
+    source = "import sys, os, json\npath = sys.argv[99]\nsize = os.path.getsize('/no/such/file')\nkey = os.environ['NO_SUCH_KEY']\ndef f(): return 1\n"
+    loaded = hand_in({"a.py": source})
+    assert (loaded.error(), loaded.status()) == ("", "partial")
+
+
+def test_an_alias_of_something_absent_is_not_defined(hand_in):
+    loaded = hand_in({"a.py": "import tensorflow as tf\nkeras = tf.keras\n"})
+    assert not loaded.defines("keras")
+    assert "keras" not in loaded.report["names"]
+
+
+def test_a_tower_of_brackets_costs_one_statement(hand_in):
+    loaded = hand_in({"a.py": "x = " + "-" * 3000 + "1\ny = " + "(" * 300 + ")" * 300 + "\ndef f(): return 1\n"})
+    assert loaded.resolve("f")() == 1
