@@ -200,7 +200,7 @@ def _stubbed(block: _Block, parsed: Parsed) -> str | None:
 def _stub(first: int, lines_before: int, indent: str, name: str, broken: str) -> str:
     del first
     line, message = _problem(broken)
-    sentence = f"{name} cannot be used: line {line} of its cell does not parse ({message})"
+    sentence = f"{name} cannot be used: line {line} does not parse ({message})"
     return "\n" * lines_before + f"{indent}def {name}(*args, **kwargs): raise SyntaxError({sentence!r})"
 
 
