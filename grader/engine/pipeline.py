@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from grader.domain.assignment import Assignment
 from grader.domain.check import CheckResult
-from grader.domain.errors import GraderError, InputError, SandboxLost
+from grader.domain.errors import InputError, SandboxLost
 from grader.domain.ids import Sha256, Slug
 from grader.domain.run import Event, RunReport, RunStatus, Timing
 from grader.domain.score import mark_of, score_of
@@ -148,9 +148,16 @@ def _ignore(event: Event) -> None:
 
 def _blank(spec: Spec, name: str, content: bytes) -> RunReport:
     return RunReport(
-        assignment=Slug(spec.assignment.slug), spec_version=spec.version, file=name, sha256=Sha256(sha256_of(content)), files=(),
-        status=RunStatus.FAILED, score=None, max_score=spec.assignment.max_points, mark=None,
-    )  # fmt: skip
+        assignment=Slug(spec.assignment.slug),
+        spec_version=spec.version,
+        file=name,
+        sha256=Sha256(sha256_of(content)),
+        files=(),
+        status=RunStatus.FAILED,
+        score=None,
+        max_score=spec.assignment.max_points,
+        mark=None,
+    )
 
 
 def _job(spec: Spec, listing: Listing, matched: Match, content: bytes, options: GradeOptions) -> Job:
@@ -216,6 +223,3 @@ def _graded(report: RunReport, assignment: Assignment, judgement: Judgement) -> 
 def _in_order(assignment: Assignment, results: list[CheckResult]) -> tuple[CheckResult, ...]:
     place = {part.id: index for index, part in enumerate(assignment.part)}
     return tuple(sorted(results, key=lambda result: place[result.part]))
-
-
-__all__ = ["Engine", "GradeOptions", "GraderError"]

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from grader.domain.check import CheckResult, CheckStatus, Stage
 from grader.domain.run import RunReport, RunStatus
@@ -66,10 +67,10 @@ def prove(
     """
     proof = Proof()
     reference = engine.grade(spec, *_as_pair(reference_hand_in(spec)), GradeOptions(train=train, seed="prove"))
-    _judge(proof, "reference", _full_marks(reference, (), train=train), on_line)
+    _judge(proof, "reference", _full_marks(reference, train=train), on_line)
     if reference.status is not RunStatus.GRADED:
         return proof
-    stages = {result.id: result.stage for result in reference.checks}
+    stages: dict[str, Stage] = {result.id: result.stage for result in reference.checks}
     cases = [
         _starter_case(spec),
         _empty_case(),
@@ -100,7 +101,7 @@ def _not_passed(report: RunReport) -> list[CheckResult]:
     return [result for result in report.checks if result.status not in (CheckStatus.PASSED, CheckStatus.SKIPPED)]
 
 
-def _full_marks(report: RunReport, may_fail: tuple[str, ...], *, train: bool) -> list[str]:
+def _full_marks(report: RunReport, *, may_fail: tuple[str, ...] = (), train: bool) -> list[str]:
     if report.status is not RunStatus.GRADED:
         return [f"was {report.status}: {report.message}"]
     skipped = [
@@ -160,7 +161,7 @@ def _mutants(spec: Spec, stages: dict[str, Stage], *, every: bool, train: bool) 
         _Case(
             title=f"mutant {entry.name}",
             made=hand_in(spec, "mutant", entry),
-            judge=lambda report, entry=entry: _caught(report, entry, stages),
+            judge=partial(_caught, entry=entry, stages=stages),
             options=GradeOptions(
                 train=train and any(stages.get(check) is Stage.TRAIN for check in entry.caught_by),
                 seed="prove",
@@ -189,7 +190,7 @@ def _variants(spec: Spec, *, every: bool) -> list[_Case]:
         _Case(
             title=f"variant {entry.name}",
             made=hand_in(spec, "variant", entry),
-            judge=lambda report, entry=entry: _full_marks(report, entry.also, train=False),
+            judge=partial(_full_marks, may_fail=entry.also, train=False),
             options=GradeOptions(train=False, seed="prove"),
         )
         for entry in (entries if every else entries[: SUBSET // 2])

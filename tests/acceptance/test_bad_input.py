@@ -46,7 +46,12 @@ def bomb() -> bytes:
 
 
 def long_output() -> bytes:
-    cell = {"cell_type": "code", "metadata": {}, "source": "x = 1", "outputs": [{"output_type": "stream", "name": "stdout", "text": "x" * 200_000_000}]}
+    cell = {
+        "cell_type": "code",
+        "metadata": {},
+        "source": "x = 1",
+        "outputs": [{"output_type": "stream", "name": "stdout", "text": "x" * 200_000_000}],
+    }
     return json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()
 
 
@@ -123,7 +128,9 @@ def test_what_goes_wrong_in_a_check_costs_that_check(grade, case):
 
 
 def test_not_utf8_is_read_as_well_as_possible_with_a_note(grade):
-    content = notebook("# caf\u00e9\ndef train(args, model):\n    pass").decode("unicode_escape").encode("latin-1", "replace")
+    content = (
+        notebook("# caf\u00e9\ndef train(args, model):\n    pass").decode("unicode_escape").encode("latin-1", "replace")
+    )
     report = grade("cnn.ipynb", content.replace(b"\n", b"\\n"), "hand-in.code")
     assert report.status in (RunStatus.GRADED, RunStatus.REJECTED)
     assert report.message or report.checks
@@ -149,5 +156,7 @@ def test_printing_half_a_gigabyte_is_cut_and_graded(grade):
 
 
 def test_after_all_that_the_next_hand_in_is_graded_as_ever(grade):
-    result = next(r for r in grade("cnn.ipynb", notebook("import torch\nclass CNN:\n    pass"), CNN).checks if r.id == CNN)
+    result = next(
+        r for r in grade("cnn.ipynb", notebook("import torch\nclass CNN:\n    pass"), CNN).checks if r.id == CNN
+    )
     assert result.status in ("failed", "error")

@@ -29,12 +29,20 @@ def usable(name: str):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [pytest.param("bwrap", marks=pytest.mark.sandbox), pytest.param("docker", marks=[pytest.mark.sandbox, pytest.mark.docker])])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("bwrap", marks=pytest.mark.sandbox),
+        pytest.param("docker", marks=[pytest.mark.sandbox, pytest.mark.docker]),
+    ],
+)
 def test_the_reference_gets_full_marks_with_training(name, spec):
     made = reference_hand_in(spec)
     with Engine(usable(name), expected=1) as engine:
         report = engine.grade(spec, made.name, made.content, GradeOptions(seed="acceptance"))
-    wrong = [(result.id, result.message, result.detail) for result in report.checks if result.points < result.max_points]
+    wrong = [
+        (result.id, result.message, result.detail) for result in report.checks if result.points < result.max_points
+    ]
     assert wrong == []
     assert (report.status, report.score, report.mark.value) == (RunStatus.GRADED, report.max_score, 4)
     assert report.notes == ()
@@ -44,10 +52,16 @@ def test_the_reference_gets_full_marks_with_training(name, spec):
 def test_two_runs_with_one_seed_agree_and_nothing_is_left_running(spec):
     made = reference_hand_in(spec)
     with Engine(usable("bwrap"), jobs=2, expected=2) as engine:
-        reports = [engine.grade(spec, made.name, made.content, GradeOptions(train=False, seed="same")) for _ in range(2)]
-    first, second = ([(result.id, result.status, result.points, result.message) for result in report.checks] for report in reports)
+        reports = [
+            engine.grade(spec, made.name, made.content, GradeOptions(train=False, seed="same")) for _ in range(2)
+        ]
+    first, second = (
+        [(result.id, result.status, result.points, result.message) for result in report.checks] for report in reports
+    )
     assert first == second
-    left = subprocess.run(["pgrep", "-f", "grader.engine.(probe|harness)"], capture_output=True, text=True, check=False).stdout.split()
+    left = subprocess.run(
+        ["pgrep", "-f", "grader.engine.(probe|harness)"], capture_output=True, text=True, check=False
+    ).stdout.split()
     assert [pid for pid in left if _is_ours(int(pid))] == []
 
 
@@ -65,14 +79,26 @@ def test_the_command_prints_one_object_and_ends_with_0(spec, tmp_path):
     made = reference_hand_in(spec)
     path = tmp_path / made.name
     path.write_bytes(made.content)
-    command = [GRADER, "grade", str(path), "--assignment", spec.assignment.slug, "--json", "--no-train", "--sandbox", "bwrap"]
+    command = [
+        GRADER,
+        "grade",
+        str(path),
+        "--assignment",
+        spec.assignment.slug,
+        "--json",
+        "--no-train",
+        "--sandbox",
+        "bwrap",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["schema"] == 1
     assert told["status"] == "graded"
     assert {"assignment", "spec_version", "submission", "score", "max_score", "scale", "checks", "timing"} <= set(told)
-    assert {"id", "part", "title", "status", "points", "max_points", "visibility", "message", "seconds"} <= set(told["checks"][0])
+    assert {"id", "part", "title", "status", "points", "max_points", "visibility", "message", "seconds"} <= set(
+        told["checks"][0]
+    )
     assert {"intake", "sandbox", "load", "checks", "total"} <= set(told["timing"])
 
 

@@ -53,7 +53,13 @@ def floor(engine, spec):
 def test_an_idea_wins_no_point(engine, spec, floor, idea):
     from grader.engine.pipeline import GradeOptions
 
-    report = engine.grade(spec, "cnn.ipynb", notebook(EMPTY_MODEL, IDEAS[idea]), GradeOptions(train=False, seed="attack"))
+    report = engine.grade(
+        spec, "cnn.ipynb", notebook(EMPTY_MODEL, IDEAS[idea]), GradeOptions(train=False, seed="attack")
+    )
     gained = {result.id: result.points for result in report.checks if result.points > floor[result.id]}
     assert gained == {}
-    assert "FOUND []" in report.checks[0].output or idea != "caller's frames" or all("FOUND [" not in r.output or "FOUND []" in r.output for r in report.checks)
+    assert (
+        "FOUND []" in report.checks[0].output
+        or idea != "caller's frames"
+        or all("FOUND [" not in r.output or "FOUND []" in r.output for r in report.checks)
+    )

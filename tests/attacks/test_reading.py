@@ -53,5 +53,9 @@ def test_nothing_of_ours_is_visible(grade):
 )
 def test_each_way_out_is_refused(grade, attempt):
     source = f"import torch, torch.nn as nn\nclass CNN(nn.Module):\n    def __init__(self, *s):\n        super().__init__()\n    def forward(self, x):\n        try:\n            {attempt}\n        except OSError as e:\n            print('REFUSED', type(e).__name__)\n        else:\n            print('DONE')\n        return x\n"
-    output = next(result.output for result in grade("cnn.ipynb", notebook(source), "A1.cnn-output").checks if result.id == "A1.cnn-output")
+    output = next(
+        result.output
+        for result in grade("cnn.ipynb", notebook(source), "A1.cnn-output").checks
+        if result.id == "A1.cnn-output"
+    )
     assert "REFUSED" in output and "DONE" not in output
