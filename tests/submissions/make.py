@@ -40,7 +40,12 @@ def main() -> None:
     colab = {"cells": cells, "metadata": {"kernelspec": {"name": "python3"}}, "nbformat": 4, "nbformat_minor": 0}
     (HERE / "colab_2021.ipynb").write_text(json.dumps(colab, indent=1), encoding="utf-8")
     old = [{"cell_type": "code", "input": source, "outputs": [], "language": "python"} for _, source in PYTHON_2]
-    python_2 = {"worksheets": [{"cells": old, "metadata": {}}], "metadata": {"name": ""}, "nbformat": 3, "nbformat_minor": 0}
+    python_2 = {
+        "worksheets": [{"cells": old, "metadata": {}}],
+        "metadata": {"name": ""},
+        "nbformat": 3,
+        "nbformat_minor": 0,
+    }
     (HERE / "python_2.ipynb").write_text(json.dumps(python_2), encoding="utf-8")
 
 

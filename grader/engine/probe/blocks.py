@@ -101,8 +101,8 @@ def _cut(source: str, starts: list[int]) -> list[_Block]:
 
 
 def _parse_block(block: _Block, parsed: Parsed) -> None:
-    if (tree := _tree(block.placed)) is not None:
-        parsed.statements += tree.body
+    if (tree := _tree(block.text)) is not None:
+        parsed.statements += ast.increment_lineno(tree, block.first).body
         return
     repaired = _repaired(block.text)
     placed = _Block(block.first, repaired).placed

@@ -70,6 +70,7 @@ _FUNCTIONS = {
     "pprint": "PrettyPrinter",
 }
 _MODULE_FOLDERS = ("torch.nn.", "torchvision.transforms", "torch.utils.data.sampler")
+_LOSS_NAME = re.compile(r"loss|criterion|metric|iou|dice|focal|jaccard", re.IGNORECASE)
 _SETTINGS_NAME = re.compile(r"arg|conf|cfg|opt|param|hyper|setting|dict|flag|attr|const|namespace", re.IGNORECASE)
 
 
@@ -148,7 +149,7 @@ class _Judge:
         owner = getattr(callee, "__self__", None)
         if isinstance(owner, argparse.ArgumentParser | argparse._ActionsContainer):  # noqa: SLF001 - argument groups
             return self._accepts_parser_call(node, callee.__name__)
-        return _is_known(callee) or _is_settings_class(callee)
+        return _is_known(callee) or _is_settings_class(callee) or _is_loss_class(callee)
 
     @staticmethod
     def _accepts_parser_call(node: ast.Call, method: str) -> bool:
@@ -226,6 +227,13 @@ def _is_settings_class(callee: Any) -> bool:
     if any(base.__module__ in sys.builtin_module_names or base.__module__.startswith("torch") for base in own):
         return False
     return not any("__init__" in vars(base) for base in own) or bool(_SETTINGS_NAME.search(callee.__name__))
+
+
+def _is_loss_class(callee: Any) -> bool:
+    """A loss or metric written as a module: a global that functions use, and quickly made."""
+    if not isinstance(callee, type) or not _LOSS_NAME.search(callee.__name__):
+        return False
+    return any(base.__module__ == "torch.nn.modules.module" for base in callee.__mro__)
 
 
 def read_names(node: ast.AST) -> set[str]:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from grader.engine.compat import prepare_torchvision
 from grader.engine.probe.absent import Absent
 from grader.engine.probe.blame import sentence_of
 from grader.engine.probe.execution import execute
@@ -66,8 +65,6 @@ class Importer:
         ast.copy_location(single, node)
         ast.fix_missing_locations(single)
         name = alias.name if isinstance(node, ast.Import) else node.module or ""
-        if name.partition(".")[0] in ("torchvision", "pytorch_lightning"):
-            prepare_torchvision()
         try:
             restore_in(name)
             execute(single, namespace, self.label, self.flags)

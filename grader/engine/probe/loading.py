@@ -8,6 +8,7 @@ import types
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from grader.engine.compat import prepare_torchvision
 from grader.engine.probe import devices, oldapis, surroundings, tree
 from grader.engine.probe.archive import Unpacked, unpack
 from grader.engine.probe.codefile import CodeFile
@@ -39,6 +40,7 @@ class Loading:
     def run(self) -> list[CodeFile]:
         """The submission's code files, the one that leads first. Never raises for what a student did."""
         surroundings.prepare()
+        prepare_torchvision()
         oldapis.restore()
         devices.make_moves_harmless()
         self.unpacked = unpack(self.body, self.root)

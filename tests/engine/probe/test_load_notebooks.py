@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 
 import pytest
 import torch
-from handing_in import cell, notebook
+from handing_in import SAMPLES, cell, notebook
 from torch import nn
 
 from grader.engine.probe.magics import without_magics
@@ -337,3 +338,41 @@ def test_data_classes_named_tuples_and_future_imports_work_in_every_version(hand
     first = "from __future__ import annotations\nfrom dataclasses import dataclass\n@dataclass\nclass P:\n    x: Unknown = 1\ndef f() -> Nothing: return P().x"
     loaded = hand_in({"cnn.ipynb": notebook(first, "def f(y: Other): return 2")})
     assert (loaded.resolve("f", 0)(), loaded.resolve("f")(1)) == (1, 2)
+
+
+def test_a_loss_of_the_students_own_is_there_for_functions_that_use_it(hand_in):
+    source = "import torch\nclass IoULoss(torch.nn.Module):\n    def forward(self, x): return x.sum()\ncriterion = IoULoss()\ndef f(x): return criterion(x)"
+    assert hand_in({"a.ipynb": notebook(source)}).resolve("f")(torch.ones(3)).item() == 3
+
+
+def test_transforms_and_containers_of_layers_are_set_up(hand_in):
+    source = (
+        "from torchvision import transforms\nimport torchvision.transforms as T\n"
+        "transform = transforms.Compose([T.ToTensor(), T.Normalize((0.5,), (0.5,))])\nclasses = [str(i) for i in range(3)]\n"
+        "lookup = {name: i for i, name in enumerate(classes)}\nact = lambda x: x + 1\nname = 'run_{}'.format(3)"
+    )
+    loaded = hand_in({"a.ipynb": notebook(source)})
+    assert len(loaded.resolve("transform").transforms) == 2
+    assert (loaded.resolve("lookup"), loaded.resolve("act")(1), loaded.resolve("name")) == (
+        {"0": 0, "1": 1, "2": 2},
+        2,
+        "run_3",
+    )
+
+
+def test_no_text_whatsoever_breaks_the_reading_of_a_cell():
+    from grader.engine.probe.blocks import parse
+
+    pieces = json.loads((SAMPLES / "colab_2021.ipynb").read_text())["cells"]
+    text = "\n".join("".join(piece["source"]) for piece in pieces)
+    chance = random.Random(7)
+    for _ in range(150):
+        start = chance.randrange(len(text))
+        odd = chance.choice(
+            ["(", '"""', "'", "\\", "%", "!", ":", "\t", "\n", "\0", "def ", "class A:", "#", "é", "}", "\r", "@"]
+        )
+        cut = text[start : start + chance.randrange(1500)]
+        at = chance.randrange(len(cut) + 1)
+        source = without_magics(cut[:at] + odd + cut[at:]).source
+        for node in parse(source).statements:
+            assert 1 <= node.lineno <= source.count("\n") + 1

@@ -1,4 +1,5 @@
 """Colourization of CIFAR-10 horses."""
+
 from __future__ import print_function
 import argparse
 import os
@@ -8,6 +9,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 import matplotlib
+
 matplotlib.use("Agg")
 from load_data import load_cifar10
 
