@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from grader.cli.collect import HandIn
 from grader.cli.exits import DEBUG_VARIABLE
+from grader.domain.assignment import Limits
 from grader.domain.errors import GraderError, InputError
 from grader.domain.ids import Sha256, Slug
 from grader.domain.run import Event, RunReport, RunStatus
@@ -117,8 +118,10 @@ class Batch:
         )
 
 
-def open_engine(*, sandbox: str | None, jobs: int, expected: int | None) -> AbstractContextManager[Grades]:
-    """The engine over the sandbox of that name, else over the first that can be used.
+def open_engine(
+    *, sandbox: str | None, jobs: int, expected: int | None, limits: Limits
+) -> AbstractContextManager[Grades]:
+    """The engine, under an assignment's limits, over the sandbox of that name, else over the first that can be used.
 
     Raises:
         BadArguments: there is no sandbox of that name.
@@ -128,4 +131,4 @@ def open_engine(*, sandbox: str | None, jobs: int, expected: int | None) -> Abst
     from grader.engine.pipeline import Engine
     from grader.engine.sandbox.select import choose
 
-    return Engine(choose(sandbox), jobs=jobs, expected=expected)
+    return Engine(choose(sandbox), limits=limits, jobs=jobs, expected=expected)

@@ -44,7 +44,9 @@ def demo(
             path.write_bytes(made.content)
             on_disk.append(OnDisk(label=label, path=path))
         todo = batch.Batch(spec=spec, hand_ins=on_disk, options=GradeOptions(), jobs=jobs)
-        opened = batch.open_engine(sandbox=sandbox and sandbox.value, jobs=jobs, expected=len(on_disk))
+        opened = batch.open_engine(
+            sandbox=sandbox and sandbox.value, jobs=jobs, expected=len(on_disk), limits=spec.assignment.limits
+        )
         with opened as engine, watching(spec) as live:
             reports = shown(todo.run(engine, live or batch.Unwatched()), card_printer(spec), live)
     console_for().print(summary(reports, spec.assignment))

@@ -73,7 +73,9 @@ def grade(
     todo = batch.Batch(
         spec=spec, hand_ins=hand_ins, options=GradeOptions(only=tuple(only or ()), train=not no_train), jobs=jobs
     )
-    opened = batch.open_engine(sandbox=sandbox and sandbox.value, jobs=jobs, expected=len(hand_ins))
+    opened = batch.open_engine(
+        sandbox=sandbox and sandbox.value, jobs=jobs, expected=len(hand_ins), limits=spec.assignment.limits
+    )
     with opened as engine, watching(spec) as live:
         reports = shown(
             todo.run(engine, live or batch.Unwatched()), _printer(spec, several=several, as_json=as_json), live

@@ -76,18 +76,23 @@ def check(
     specs = _chosen(slug, all_=all_)
     console = console_for()
     problems = 0
-    with open_engine(sandbox=_named(sandbox), jobs=jobs, expected=None) as opened:
-        engine = cast("Engine", opened)
-        for spec in specs:
-            console.print(f"{spec.slug} {spec.version}", style="bold", markup=False)
+    for spec in specs:
+        console.print(f"{spec.slug} {spec.version}", style="bold", markup=False)
+        limits = spec.assignment.limits
+        with open_engine(sandbox=_named(sandbox), jobs=jobs, expected=None, limits=limits) as opened:
             proof = prove(
-                spec, engine, every=every, jobs=jobs, train=not no_train, on_line=lambda line: _say(console, line)
+                spec,
+                cast("Engine", opened),
+                every=every,
+                jobs=jobs,
+                train=not no_train,
+                on_line=lambda line: _say(console, line),
             )
-            problems += len(proof.problems)
-            for problem in proof.problems:
-                console.print(f"  ✗ {problem}", style="red", markup=False)
-            if proof.holds:
-                console.print(f"  ✓ holds for {proof.tried} hand-ins", style="green", markup=False)
+        problems += len(proof.problems)
+        for problem in proof.problems:
+            console.print(f"  ✗ {problem}", style="red", markup=False)
+        if proof.holds:
+            console.print(f"  ✓ holds for {proof.tried} hand-ins", style="green", markup=False)
     if problems:
         raise BadSpec(f"{problems} thing{'s do' if problems > 1 else ' does'} not hold; see the lines marked ✗.")
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from grader.domain.assignment import Assignment
+from grader.domain.assignment import Assignment, Limits
 from grader.domain.check import CheckResult
 from grader.domain.errors import InputError, SandboxLost
 from grader.domain.ids import Sha256, Slug
@@ -41,12 +41,23 @@ class GradeOptions:
     seed: str | None = None
 
 
+def profile_for(limits: Limits, *, warm: bool) -> SandboxProfile:
+    """What a sandbox may use under an assignment's limits."""
+    return SandboxProfile(
+        memory_bytes=limits.memory_bytes,
+        scratch_bytes=limits.scratch_bytes,
+        processes=limits.processes,
+        cpu_s=int(limits.run_s),
+        warm=warm,
+    )
+
+
 class Engine:
     """Grades submissions on this machine. Safe to use from as many threads as it was opened with jobs.
 
     Args:
         backend: makes the sandboxes.
-        profile: what one sandbox may use.
+        limits: what an assignment lets one sandbox use.
         jobs: how many runs may go on at once.
         expected: how many runs will be asked for, if known: no sandbox is started for a run that will not come.
         warm: keep sandboxes and harnesses ready ahead of need, as a worker does.
@@ -57,14 +68,14 @@ class Engine:
         self,
         backend: SandboxBackend,
         *,
-        profile: SandboxProfile | None = None,
+        limits: Limits | None = None,
         jobs: int = 1,
         expected: int | None = None,
         warm: bool = False,
     ) -> None:
         self.backend = backend
         # A cold run is over before the modules that warming loads would have paid off.
-        self._profile = profile or SandboxProfile(warm=warm or (expected or 1) > jobs)
+        self._profile = profile_for(limits or Limits(), warm=warm or expected is None or expected > jobs)
         ahead = min(jobs, expected) if expected is not None else jobs
         self._sandboxes = WarmPool(backend, self._profile, ahead, expected=expected)
         self._harnesses = HarnessPool(ahead, expected=expected)

@@ -85,7 +85,7 @@ def engine(monkeypatch):
     made = FakeEngine()
 
     @contextmanager
-    def opened(*, sandbox, jobs, expected):
+    def opened(*, sandbox, jobs, expected, limits):
         made.opened = {"sandbox": sandbox, "jobs": jobs, "expected": expected}
         yield made
 
