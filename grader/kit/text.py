@@ -16,6 +16,8 @@ def _shown(character: str) -> bool:
 
 def plain(text: str, *, limit: int = 4000) -> str:
     """`text` without control characters and surrogates, cut to `limit` characters with a note of the cut."""
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return text
     head = text[: limit + 1].replace("\r\n", "\n").replace("\r", "\n")
     cleaned = "".join(character for character in head if _shown(character))
     return cleaned if len(text) <= limit else f"{cleaned[:limit]}\n... ({len(text) - limit:,} more characters cut)"
