@@ -91,12 +91,15 @@ def _top_level_blocks(source: str) -> list[_Block]:
         if line.indent == 0 and not _CONTINUES.match(line.text) and not after_decorator:
             starts.append(line.first)
         after_decorator = line.indent == 0 and line.text.startswith("@")
+    # What stands before the first beginning, such as a stray bracket, is a piece of its own.
+    if lines and (not starts or lines[0].first < starts[0]):
+        starts.insert(0, lines[0].first)
     return _cut(source, starts)
 
 
 def _cut(source: str, starts: list[int]) -> list[_Block]:
     lines = source.split("\n")
-    ends = [*starts[1:], len(lines)]
+    ends = [*starts[1:], len(lines)] if starts else []
     return [_Block(first, "\n".join(lines[first:end])) for first, end in zip(starts, ends, strict=True)]
 
 
@@ -194,11 +197,11 @@ def _stubbed(block: _Block, parsed: Parsed) -> str | None:
         return _class_without_broken_members(block, header, parsed) or None
     name = found.group(3)
     parsed.broken.add(name)
-    return _stub(block.first, block.first, "", name, block.placed)
+    return _stub(block.first, "", name, block.placed)
 
 
-def _stub(first: int, lines_before: int, indent: str, name: str, broken: str) -> str:
-    del first
+def _stub(lines_before: int, indent: str, name: str, broken: str) -> str:
+    """A function of that name, after so many empty lines, that raises what is wrong with `broken`."""
     line, message = _problem(broken)
     sentence = f"{name} cannot be used: line {line} does not parse ({message})"
     return "\n" * lines_before + f"{indent}def {name}(*args, **kwargs): raise SyntaxError({sentence!r})"
@@ -225,7 +228,7 @@ def _class_without_broken_members(block: _Block, header: int, parsed: Parsed) ->
         name = _DEFINES.match(lines[header])
         if name is not None:
             parsed.broken.add(name.group(3))
-            return _stub(block.first, block.first, "", name.group(3), block.placed)
+            return _stub(block.first, "", name.group(3), block.placed)
     return text
 
 
@@ -242,6 +245,6 @@ def _member(member: _Block, block: _Block, parsed: Parsed) -> str:
     # The member in its place of the cell, so that the message names the cell's line.
     before = block.first + member.first - 1
     placed = "\n" * max(0, before) + ("class _:\n" if before >= 0 else "") + member.text
-    stub = _stub(0, 0, found.group(1), found.group(3), placed)
+    stub = _stub(0, found.group(1), found.group(3), placed)
     parsed.broken.add(found.group(3))
     return stub + "\n" * height

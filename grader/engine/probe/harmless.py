@@ -133,16 +133,10 @@ class _Judge:
     def _accepts_callee(self, node: ast.Call) -> bool:
         function = node.func
         if isinstance(function, ast.Attribute) and function.attr in _CONTAINER_METHODS:
-            base = self._value(function.value)
             if isinstance(function.value, ast.Constant | ast.Dict | ast.List | ast.JoinedStr):
                 return True
-            return _is_container(base)
-        if (
-            isinstance(function, ast.Attribute)
-            and function.attr in ("insert", "append")
-            and _is_container(self._value(function.value))
-        ):
-            return True
+            if _is_container(self._value(function.value)):
+                return True
         callee = self._value(function)
         if callee is UNKNOWN:
             return False

@@ -376,3 +376,46 @@ def test_no_text_whatsoever_breaks_the_reading_of_a_cell():
         source = without_magics(cut[:at] + odd + cut[at:]).source
         for node in parse(source).statements:
             assert 1 <= node.lineno <= source.count("\n") + 1
+
+
+@pytest.mark.parametrize(
+    "source", ["else:\n    x = 1", ")\nx = 1", "    ) y\n  z", "\\", "@", "class A:\n)", "def", "'''"]
+)
+def test_pieces_that_belong_to_nothing_are_recorded(hand_in, source):
+    loaded = hand_in({"a.ipynb": notebook(source, "def f(): return 1")})
+    assert loaded.resolve("f")() == 1
+    assert loaded.status() in ("unparsed", "partial", "deferred", "loaded")
+    assert "does not parse" in loaded.error()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "X = os.path.join('a', os.path.abspath('b'))", "X = copy.deepcopy({'a': 1})", "X = argparse.Namespace(lr=1)",
+        "X = types.SimpleNamespace(a=1); X.b = 2", "X = dict(a=1, **{'b': 2})", "X = np.array([1, 2]) * 2",
+        "X = torch.tensor([1.0])", "X = 3 if torch.cuda.is_available() else 4", "X = collections.namedtuple('X', 'a b')",
+        "X = parser.parse_args([])", "X, Y = 1, [2]", "X: int = 5", "X = 1; X += 2", "os.environ['A_B'] = '1'; X = os.environ.get('A_B')",
+        "sys.path.append('/content'); X = 1", "torch.backends.cudnn.deterministic = True; X = 1", "X = nn.Sequential(nn.ReLU())",
+        "np.random.seed(0); random.seed(0); torch.cuda.manual_seed_all(0); X = 1", "X = [] ; X.append(3)",
+    ],
+)  # fmt: skip
+def test_harmless_statements_run(hand_in, statement):
+    imports = "import os, sys, copy, argparse, types, collections, random, torch\nimport numpy as np\nfrom torch import nn\nparser = argparse.ArgumentParser()\n"
+    loaded = hand_in({"a.ipynb": notebook(imports + statement)})
+    assert loaded.defines("X")
+    assert loaded.status() == "loaded"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "X = train()", "X = open('f').read()", "X = torch.hub.load('a', 'b')", "print('x')", "plt.plot([1])", "X = model(torch.zeros(1))",
+        "X = parser.parse_args()", "X = os.system('ls')", "X = [train() for i in range(3)]", "X = input_model.cuda()", "X = torch.load('f')",
+        "os.path.join(train())", "X = __name__", "X = subprocess.run(['ls'])",
+    ],
+)  # fmt: skip
+def test_statements_that_work_are_deferred(hand_in, statement):
+    imports = "import os, subprocess, argparse, torch\nimport matplotlib.pyplot as plt\nparser = argparse.ArgumentParser()\ndef train(): raise SystemExit\n"
+    loaded = hand_in({"a.ipynb": notebook(imports, statement)})
+    assert not loaded.defines("X")
+    assert loaded.status(1) == "deferred"
