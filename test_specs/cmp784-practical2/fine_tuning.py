@@ -62,8 +62,9 @@ def parameters_given(student: Student) -> list[str | None]:
 
 
 def _given(student: Student, stand_in: str) -> list[str | None]:
+    """What the last version that makes an optimiser gives to it, or what any version gives that is right."""
     trouble = ""
-    strangers: list[str | None] | None = None
+    latest: list[str | None] | None = None
     for train in _versions(student):
         model = student.supported(stand_in)
         replay = student.replay(call=train, args=_arguments(student, train, model), intercept=_surroundings(student))
@@ -71,14 +72,14 @@ def _given(student: Student, stand_in: str) -> list[str | None]:
             if record.target.startswith("torch.optim."):
                 collection = record.args[0] if record.args else record.kwargs.get("params")
                 names = student.match_parameters(collection, model)
-                if any(name is not None for name in names) or not names:
+                if set(names) == set(LAST):
                     return names
-                strangers = strangers or names
+                latest = names if latest is None else latest
         if replay.raised and not trouble:
             trouble = f" It ended with {replay.raised.type}: {replay.raised.message}"
-    if strangers is not None:
-        return strangers
-    raise CheckFailed(_NO_TRAINING + trouble)
+    if latest is None:
+        raise CheckFailed(_NO_TRAINING + trouble)
+    return latest
 
 
 def _versions(student: Student) -> Iterator[RemoteFunction]:

@@ -141,7 +141,8 @@ def rectifies(student: Student, model: RemoteModule, setting: Setting, name: str
         shut = tensor(model(x), what=words)
         expect(difference(usual, shut) > SAME, f"The {block} block of {name} has no influence on the result.")
         # What gets through may be negative: the next convolution turns it around, or the next ReLU would hide it.
-        for loud, sign in ((_LOUD, -1), (1.0, 1)):
+        # Functions that level off (sigmoid, ELU) show near zero, leaky ones far from it.
+        for loud, sign in ((_LOUD, -1), (1 / _LOUD, 1)):
             with_weight(model, where, index + 1, sign * after)
             results = []
             for factor in (-loud, -2 * loud):

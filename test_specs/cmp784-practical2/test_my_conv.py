@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from networks import SPELLINGS
 from reference import convolution
 from torch import Tensor
 
@@ -14,6 +15,12 @@ _WRONG_RESULT = "MyConv2d does not calculate a convolution: its result differs f
 
 
 def _layer(student: Student, *sizes: int, **options: int) -> RemoteModule:
+    facts = student.load_report.names.get("MyConv2d")
+    used = any(student.defines(name) for name in (*SPELLINGS["CNN"], *SPELLINGS["UNet"]))
+    # Supplied from the starter for a network that needs it; with nothing of the student's it earns nothing.
+    expect(
+        used or facts is None or not facts.supplied, "Your code defines neither MyConv2d nor a network that uses it."
+    )
     layer = student.MyConv2d(*sizes, **options)
     expect(isinstance(layer, RemoteModule), "MyConv2d(...) should give an nn.Module.")
     return layer
