@@ -22,6 +22,7 @@ _WIDTH = 256
 def test_last_layer_selected(student: Student) -> None:
     given = parameters_given(student)
     expect(bool(given), "The optimiser is given no parameters: learned_parameters is still empty when train uses it.")
+    expect(any(given), "The optimiser is given tensors that are no parameters of the model (copies are not enough).")
     missing = [name for name in LAST if name not in given]
     if missing == list(LAST):
         fail("The optimiser is given parameters, but not those of the last layer, whose names start with classifier.4.")

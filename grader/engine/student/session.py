@@ -139,7 +139,7 @@ class Session:
 
     def missing(self, name: str) -> str:
         """The sentence for a name that is not there, with what loading found out about it."""
-        about = [cell for cell in self.load_report.cells if cell.error and name in (*cell.defines, cell.error)]
+        about = [cell for cell in self.load_report.cells if cell.error and (name in cell.defines or name in cell.error)]
         if about:
             return (
                 f"Your submission does not define {name}: cell {about[0].index} could not be used ({about[0].error})."
