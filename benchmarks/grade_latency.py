@@ -33,7 +33,7 @@ GRADE = [str(ROOT / ".venv/bin/grader"), "grade", "--assignment", SLUG, "--no-tr
 
 def warm(backend: str, spec: Spec, made: HandIn) -> tuple[Engine, Action]:
     """A worker's engine with a filled pool, and one grading by it; refilling is not part of the time."""
-    engine = Engine(choose(backend), warm=True)
+    engine = Engine(choose(backend))
 
     def grade() -> float:
         engine.await_ready()
@@ -73,7 +73,22 @@ def plain_pytest(folder: Path) -> Action:
     """What most graders do: tests and student code in one fresh container, with the same packages."""
     packages = next((ROOT / ".venv/lib").glob("python3*")) / "site-packages"
     command = [
-        *["docker", "run", "--rm", "--network", "none", "--read-only", "--tmpfs", "/tmp", "--cpus", "1", "-e", "OMP_NUM_THREADS=1", "-w", "/work"],
+        *[
+            "docker",
+            "run",
+            "--rm",
+            "--network",
+            "none",
+            "--read-only",
+            "--tmpfs",
+            "/tmp",
+            "--cpus",
+            "1",
+            "-e",
+            "OMP_NUM_THREADS=1",
+            "-w",
+            "/work",
+        ],
         *(
             "-v",
             f"{folder}:/work:ro",

@@ -41,14 +41,14 @@ class GradeOptions:
     seed: str | None = None
 
 
-def profile_for(limits: Limits, *, warm: bool) -> SandboxProfile:
+def profile_for(limits: Limits, *, background: bool) -> SandboxProfile:
     """What a sandbox may use under an assignment's limits."""
     return SandboxProfile(
         memory_bytes=limits.memory_bytes,
         scratch_bytes=limits.scratch_bytes,
         processes=limits.processes,
         cpu_s=int(limits.run_s),
-        warm=warm,
+        background=background,
     )
 
 
@@ -59,8 +59,9 @@ class Engine:
         backend: makes the sandboxes.
         limits: what an assignment lets one sandbox use.
         jobs: how many runs may go on at once.
-        expected: how many runs will be asked for, if known: no sandbox is started for a run that will not come.
-        warm: keep sandboxes and harnesses ready ahead of need, as a worker does.
+        expected: how many runs will be asked for, if known: then no sandbox is started for a run that will not come.
+            A worker does not know; what it starts ahead of need starts in the background, so that the run under way
+            is not slowed down by the next one's imports.
 
     """
 
@@ -71,14 +72,13 @@ class Engine:
         limits: Limits | None = None,
         jobs: int = 1,
         expected: int | None = None,
-        warm: bool = False,
     ) -> None:
         self.backend = backend
-        # A cold run is over before the modules that warming loads would have paid off.
-        self._profile = profile_for(limits or Limits(), warm=warm or expected is None or expected > jobs)
+        background = expected is None
+        self._profile = profile_for(limits or Limits(), background=background)
         ahead = min(jobs, expected) if expected is not None else jobs
         self._sandboxes = WarmPool(backend, self._profile, ahead, expected=expected)
-        self._harnesses = HarnessPool(ahead, expected=expected)
+        self._harnesses = HarnessPool(ahead, expected=expected, background=background)
 
     def __enter__(self) -> Self:
         return self

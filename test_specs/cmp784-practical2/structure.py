@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import torch
-from networks import SIDE, convolutions_run, difference, fill, layout, pictures, with_weight
+from networks import SIDE, changed, convolutions_run, difference, fill, layout, pictures
 from reference import Setting, forward, readings
 
 from grader.checks import Description, RemoteModule, Student, assert_close, expect, fail, tensor
@@ -137,23 +137,21 @@ def rectifies(student: Student, model: RemoteModule, setting: Setting, name: str
     usual = tensor(model(x), what=words)
     for index, block in enumerate(_BLOCKS[:-1]):
         weight, after = (numbers.convolutions[at].weight for at in (index, index + 1))
-        with_weight(model, where, index, -_LOUD * weight, bias=-1.0)
-        shut = tensor(model(x), what=words)
+        closed = changed(where, index, -_LOUD * weight, bias=-1.0)
+        shut = tensor(model.call(x, parameters=closed), what=words)
         expect(difference(usual, shut) > SAME, f"The {block} block of {name} has no influence on the result.")
         # What gets through may be negative: the next convolution turns it around, or the next ReLU would hide it.
         # Functions that level off (sigmoid, ELU) show near zero, leaky ones far from it.
         for loud, sign in ((_LOUD, -1), (1 / _LOUD, 1)):
-            with_weight(model, where, index + 1, sign * after)
+            turned = changed(where, index + 1, sign * after)
             results = []
             for factor in (-loud, -2 * loud):
-                with_weight(model, where, index, factor * weight, bias=factor)
-                results.append(tensor(model(x), what=words))
+                numbers_now = turned | changed(where, index, factor * weight, bias=factor)
+                results.append(tensor(model.call(x, parameters=numbers_now), what=words))
             expect(
                 difference(*results) < SAME,
                 f"The {block} block of {name} lets negative values pass: it should end in a ReLU.",
             )
-        with_weight(model, where, index, weight, bias=0.1)
-        with_weight(model, where, index + 1, after)
 
 
 def gives_plain_scores(student: Student, model: RemoteModule, setting: Setting, name: str) -> None:
@@ -164,8 +162,8 @@ def gives_plain_scores(student: Student, model: RemoteModule, setting: Setting, 
     weight = numbers.convolutions[-1].weight
     results = []
     for factor in (1.0, -2.0):
-        with_weight(model, where, 5, factor * weight, bias=0.1 * factor)
-        results.append(tensor(model(x), what=f"The result of {name}"))
+        last = changed(where, 5, factor * weight, bias=0.1 * factor)
+        results.append(tensor(model.call(x, parameters=last), what=f"The result of {name}"))
     expect(
         difference(-2 * results[0], results[1]) < 1e-4,
         f"{name} does something to the scores after its last convolution (a softmax or an activation): "

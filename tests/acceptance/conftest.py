@@ -27,7 +27,7 @@ def engine() -> Iterator[Engine]:
     backend = choose("bwrap")
     if not backend.check().usable and os.environ.get("REQUIRE_SANDBOX") != "1":
         pytest.skip("bubblewrap cannot be used here; REQUIRE_SANDBOX=1 makes this a failure")
-    with Engine(backend, warm=True) as opened:
+    with Engine(backend) as opened:
         yield opened
 
 

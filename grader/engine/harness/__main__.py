@@ -65,6 +65,10 @@ def _warm_up() -> None:
     torch.set_num_threads(1)
     layer = torch.nn.Conv2d(1, 2, 3)
     layer(torch.randn(1, 1, 8, 8)).sum().backward()
+    # Its first call imports for half a second.
+    torch.autograd.gradcheck(torch.sin, torch.ones(1, dtype=torch.float64, requires_grad=True))
+    import grader.checks
+    import grader.engine.harness.answers  # noqa: F401
 
 
 def _judge(job: Job, worker: _Worker) -> dict[str, object]:

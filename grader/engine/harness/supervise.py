@@ -47,7 +47,7 @@ class Judgement:
 class HarnessProcess:
     """A harness waiting for its one job."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, background: bool = False) -> None:
         ours, theirs = socket.socketpair()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
@@ -65,6 +65,10 @@ class HarnessProcess:
             )  # fmt: skip
         self._control = Control(ours)
         self._said_hello = False
+        # Only root may take a process back out of the background, so only root puts one there.
+        self._background = background and os.geteuid() == 0
+        if self._background:
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, 19)
 
     def await_hello(self) -> None:
         """Wait until everything is imported.
@@ -80,6 +84,11 @@ class HarnessProcess:
         except (ControlClosed, TimeoutError) as error:
             raise RunFailed(f"The harness did not start: {self._last_words()}") from error
         self._said_hello = note.word is Word.HELLO
+
+    def to_foreground(self) -> None:
+        """Give it its full share of the processor, if it was started in the background."""
+        if self._background:
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, 0)
 
     def judge(self, job: Job, sandboxes: SandboxLease, on_event: Callable[[Event], None]) -> Judgement:
         """Run one job to its end. The process is of no use afterwards.
@@ -184,10 +193,12 @@ class _SandboxSeat:
 class HarnessPool:
     """Harness processes started ahead, each for one job.
 
-    `ahead` is how many wait at once; `expected` is how many jobs will come, if that is known.
+    `ahead` is how many wait at once; `expected` is how many jobs will come, if that is known; in the `background`, a
+    replacement starts without slowing down the job it will not serve.
     """
 
-    def __init__(self, ahead: int, *, expected: int | None) -> None:
+    def __init__(self, ahead: int, *, expected: int | None, background: bool = False) -> None:
+        self._background = background
         self._lock = threading.Lock()
         self._left = expected
         self._waiting: deque[HarnessProcess] = deque()
@@ -200,6 +211,7 @@ class HarnessPool:
         with self._lock:
             process = self._waiting.popleft() if self._waiting else None
         process = process or HarnessProcess()
+        process.to_foreground()
         self._start_another()
         try:
             yield process
@@ -223,4 +235,4 @@ class HarnessPool:
                 if self._left <= 0:
                     return
                 self._left -= 1
-            self._waiting.append(HarnessProcess())
+            self._waiting.append(HarnessProcess(background=self._background))

@@ -62,3 +62,18 @@ def prepare() -> None:
     os.environ.setdefault("MPLBACKEND", "Agg")
     # A student's warnings are no findings of ours, and some code turns them into errors.
     warnings.simplefilter("ignore")
+    keep_threads()
+
+
+def keep_threads() -> None:
+    """Keep the number of threads the sandbox was given, whatever `train` sets; harmless to call twice.
+
+    Notebooks ask for five threads; on one core of a share that makes every later operation ten times slower.
+    """
+    import torch
+
+    def leave(count: int) -> None:
+        """Accept the wish, change nothing."""
+        del count
+
+    torch.set_num_threads = torch.set_num_interop_threads = leave  # type: ignore[assignment]

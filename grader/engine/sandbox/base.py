@@ -17,6 +17,7 @@ class SandboxProfile:
     """What one sandbox may use, in bytes, seconds and counts.
 
     `warm` makes the probe load the optimiser's modules and run one forward and backward before it says READY;
+    `background` starts it with next to no share of a busy processor, until `to_foreground`;
     `gpu` names a device the sandbox may see, None for none.
     `program` is Python source to run in place of the probe: the conformance suite's hostile little programs.
     """
@@ -31,6 +32,7 @@ class SandboxProfile:
     cpus: float = 1.0
     threads: int = 1
     warm: bool = True
+    background: bool = False
     gpu: str | None = None
     program: str | None = None
 
@@ -60,6 +62,10 @@ class Sandbox(Protocol):
     def write_fd(self) -> int: ...
 
     def is_alive(self) -> bool: ...
+
+    def to_foreground(self) -> None:
+        """Give it its full share of the processor, if it was started in the background; harmless otherwise."""
+        ...
 
     def kill(self, reason: EndingReason = EndingReason.KILLED) -> None:
         """Stop everything inside at once. Idempotent. The reason is used unless the host knows a better one."""

@@ -79,6 +79,10 @@ class BwrapSandbox:
     def is_alive(self) -> bool:
         return self._process.poll() is None
 
+    def to_foreground(self) -> None:
+        if self._profile.background:
+            self._group.weigh(background=False)
+
     def kill(self, reason: EndingReason = EndingReason.KILLED) -> None:
         with self._lock:
             self._end(reason)
@@ -169,7 +173,12 @@ class BwrapBackend:
             raise NoSandbox(f"bwrap sandboxes need a memory control group: {error}") from error
         try:
             group.limit(
-                GroupLimits(memory_bytes=profile.memory_bytes, tasks=profile.processes + EXTRA_TASKS, cpus=profile.cpus)
+                GroupLimits(
+                    memory_bytes=profile.memory_bytes,
+                    tasks=profile.processes + EXTRA_TASKS,
+                    cpus=profile.cpus,
+                    background=profile.background,
+                )
             )
             process = self._starter.submit(self._spawn, profile, group, uid).result()
         except (OSError, NoCgroup) as error:

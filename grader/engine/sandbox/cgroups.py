@@ -6,6 +6,7 @@ limits (rlimits) hold for one process; only a group counts children, shared memo
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -30,6 +31,7 @@ class GroupLimits:
     memory_bytes: int
     tasks: int
     cpus: float
+    background: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,16 @@ class Group:
             self._limit_v2(limits) if self.version == 2 else self._limit_v1(limits)
         except OSError as error:
             raise NoCgroup(f"the kernel refused a control group limit ({error})") from error
+        if limits.background:
+            self.weigh(background=True)
+
+    def weigh(self, *, background: bool) -> None:
+        """How much of the processor it gets where others want it too. A kernel that cannot is let be."""
+        with contextlib.suppress(OSError, KeyError):
+            if self.version == 2:
+                (self.directories["memory"] / "cpu.weight").write_text("1" if background else "100")
+            else:
+                (self.directories["cpu"] / "cpu.shares").write_text("2" if background else "1024")
 
     def facts(self) -> GroupFacts:
         if self.version == 2:

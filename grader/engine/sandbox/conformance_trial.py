@@ -62,7 +62,7 @@ class Trial:
         self._sandbox = sandbox
         self.marker = marker
         self.name, self.read_fd, self.write_fd = sandbox.name, sandbox.read_fd, sandbox.write_fd
-        self.is_alive, self.kill = sandbox.is_alive, sandbox.kill
+        self.is_alive, self.kill, self.to_foreground = sandbox.is_alive, sandbox.kill, sandbox.to_foreground
         self.ending, self.stderr = sandbox.ending, sandbox.stderr
 
 

@@ -74,6 +74,11 @@ class DockerSandbox:
     def write_fd(self) -> int:
         return self._write_fd
 
+    def to_foreground(self) -> None:
+        if self._profile.background:
+            with contextlib.suppress(*ENGINE_ERRORS):
+                self._api.update_container(self._container, cpu_shares=1024)
+
     def is_alive(self) -> bool:
         """Cheap, without asking the engine: it closes the stream when the process ends."""
         return self._ending is None and self._relay.is_open()

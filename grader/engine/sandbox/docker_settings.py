@@ -69,6 +69,7 @@ def _host_config(api: APIClient, profile: SandboxProfile, *, runtime: str | None
         "mem_limit": profile.memory_bytes,
         "memswap_limit": profile.memory_bytes,
         "nano_cpus": int(profile.cpus * 1e9),
+        "cpu_shares": 2 if profile.background else 1024,
         "oom_score_adj": 1000,
         # As process 1 of its namespace Python would not see SIGXCPU, and nobody would collect its orphans.
         "init": True,

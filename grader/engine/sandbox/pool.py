@@ -105,6 +105,7 @@ class WarmPool:
 
         """
         sandbox = self._take(timeout_s)
+        sandbox.to_foreground()
         try:
             yield sandbox
         finally:

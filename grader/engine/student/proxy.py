@@ -190,9 +190,20 @@ class RemoteModule(RemoteObject):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._session.call(self.ref(), args, kwargs, module=self)
 
-    def call(self, *args: Any, training: bool | None = None, seed: int | None = None, **kwargs: Any) -> Any:
-        """A forward pass in a given mode (restored afterwards) or with a given seed."""
-        return self._session.call(self.ref(), args, kwargs, module=self, training=training, seed=seed)
+    def call(
+        self,
+        *args: Any,
+        training: bool | None = None,
+        seed: int | None = None,
+        parameters: dict[str, torch.Tensor] | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """A forward pass in a given mode, with a given seed, or with other values for some parameters, by name.
+
+        None of it lasts longer than the call.
+        """
+        given = None if parameters is None else to_wire(parameters)
+        return self._session.call(self.ref(), args, kwargs, module=self, training=training, seed=seed, parameters=given)
 
     def changed_mirrors(self) -> dict[str, torch.Tensor]:
         """Mirrors whose values differ from the student's own parameters."""
@@ -258,7 +269,7 @@ def remote_call(
     if module is not None:
         mirrors = module.tracked_mirrors()
         if changed := module.changed_mirrors():
-            body["parameters"] = to_wire(changed)
+            body["parameters"] = to_wire(changed) | body.get("parameters", {})
     leaves = tensor_leaves([list(args), kwargs])
     tracked = [index for index, leaf in enumerate(leaves) if leaf.requires_grad]
     if not torch.is_grad_enabled() or not (tracked or mirrors):

@@ -34,6 +34,9 @@ class PlainSandbox:
         self.write_fd = self._process.stdin.fileno()
         self._reason: EndingReason | None = None
 
+    def to_foreground(self) -> None:
+        """It never was anywhere else."""
+
     def is_alive(self) -> bool:
         return self._process.poll() is None
 

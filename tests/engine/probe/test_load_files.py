@@ -246,3 +246,16 @@ def test_an_alias_of_something_absent_is_not_defined(hand_in):
 def test_a_tower_of_brackets_costs_one_statement(hand_in):
     loaded = hand_in({"a.py": "x = " + "-" * 3000 + "1\ny = " + "(" * 300 + ")" * 300 + "\ndef f(): return 1\n"})
     assert loaded.resolve("f")() == 1
+
+
+def test_the_number_of_threads_stays_what_the_sandbox_was_given():
+    import subprocess
+    import sys
+
+    code = (
+        "import torch; torch.set_num_threads(1)\n"
+        "from grader.engine.probe.surroundings import prepare; prepare()\n"
+        "torch.set_num_threads(5); torch.set_num_interop_threads(3); print(torch.get_num_threads())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1"

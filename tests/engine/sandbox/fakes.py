@@ -33,6 +33,9 @@ class FakeSandbox:
                 os.close(self._probe_fd)
                 os.close(self.write_fd)
 
+    def to_foreground(self) -> None:
+        self.foreground = True
+
     def is_alive(self) -> bool:
         return self._alive
 

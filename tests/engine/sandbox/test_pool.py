@@ -203,3 +203,9 @@ def test_stop_ends_a_waiting_lease(make_pool: Make) -> None:
     pool.stop()
     thread.join(5)
     assert "stopped" in str(caught[0])
+
+
+def test_a_leased_sandbox_comes_to_the_foreground(make_pool: Make) -> None:
+    pool, _ = make_pool(ready)
+    with pool.lease(5) as sandbox:
+        assert sandbox.foreground
