@@ -51,6 +51,7 @@ class CheckPlugin:
         self._gate_failed = ""
         self._ends_at = time.monotonic() + job.run_s
         self._verdicts: dict[str, tuple[Verdict, float, float]] = {}
+        self._started_in: dict[str, float] = {}
         self.problem: SetupError | SandboxLost | None = None
         self.collected = 0
 
@@ -59,7 +60,10 @@ class CheckPlugin:
         """The student's code, loaded in a sandbox that is alive when the check begins."""
         declared = _declared(request.node)
         left = max(0.1, self._ends_at - time.monotonic())
+        began = time.monotonic()
         self._session.begin(min(declared.timeout_s, left))
+        # Our start and the loading have their own place in the run's timing.
+        self._started_in[request.node.nodeid] = time.monotonic() - began
         for name in declared.needs:
             if name not in self._session.load_report.names:
                 raise CheckFailed(self._session.missing(name))
@@ -135,7 +139,8 @@ class CheckPlugin:
 
     def _note(self, item: pytest.Item, error: BaseException | None, detail: str, seconds: float) -> None:
         _, spent, _ = self._verdicts.get(item.nodeid, (None, 0.0, 0.0))
-        self._verdicts[item.nodeid] = (verdict_of(error, detail), spent + seconds, take_award())
+        own = max(0.0, seconds - self._started_in.pop(item.nodeid, 0.0))
+        self._verdicts[item.nodeid] = (verdict_of(error, detail), spent + own, take_award())
 
     def _conclude(self, item: pytest.Item, teardown_error: BaseException | None) -> None:
         verdict, seconds, share = self._verdicts.pop(item.nodeid)

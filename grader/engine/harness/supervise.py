@@ -23,6 +23,7 @@ from grader.domain.run import Event
 from grader.engine.harness.control import Control, ControlClosed, Note, Word
 from grader.engine.harness.job import Job, result_from_plain
 from grader.engine.sandbox.base import Sandbox
+from grader.engine.sandbox.pool import QUIET_S
 from grader.kit.text import plain
 
 # A spec's own work (reference models, data) may take this much longer than the run's budget before it counts as stuck.
@@ -198,6 +199,7 @@ class HarnessPool:
     """
 
     def __init__(self, ahead: int, *, expected: int | None, background: bool = False) -> None:
+        self._ahead = ahead
         self._background = background
         self._lock = threading.Lock()
         self._left = expected
@@ -212,25 +214,33 @@ class HarnessPool:
             process = self._waiting.popleft() if self._waiting else None
         process = process or HarnessProcess()
         process.to_foreground()
-        self._start_another()
+        if self._background:
+            threading.Timer(QUIET_S, self._start_another).start()
+        else:
+            self._start_another()
         try:
             yield process
         finally:
             process.kill()
 
     def await_ready(self) -> None:
+        """Wait until as many are ready as this pool keeps."""
+        for _ in range(self._ahead):
+            self._start_another()
         for process in list(self._waiting):
             process.await_hello()
 
     def stop(self) -> None:
         with self._lock:
-            self._left = 0
+            self._left = 0  # a timer that is still running starts nothing
             waiting, self._waiting = list(self._waiting), deque()
         for process in waiting:
             process.kill()
 
     def _start_another(self) -> None:
         with self._lock:
+            if len(self._waiting) >= self._ahead:
+                return
             if self._left is not None:
                 if self._left <= 0:
                     return

@@ -25,6 +25,9 @@ LONGEST_PAUSE_S = 10.0
 FAILURES_TO_GIVE_UP = 3
 # The warm-up takes 2 to 3 s on a quiet core; a loaded machine is several times slower.
 READY_WITHIN_S = 120.0
+# A pool in the background leaves the machine to a run that has just begun: most are over by then, and an engine's own
+# work for the next container (a third of a second of processor time) cannot be put in the background.
+QUIET_S = 1.0
 
 
 class PoolStatistics(NamedTuple):
@@ -71,6 +74,7 @@ class WarmPool:
         self._failures = 0
         self._failure: GraderError | None = None
         self._next_start = 0.0
+        self._quiet_until = 0.0
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._thread = threading.Thread(target=self._refill, name="sandbox-pool", daemon=True)
         self._thread.start()
@@ -146,6 +150,8 @@ class WarmPool:
                         sandbox = self._ready.popleft()
                         if sandbox.is_alive():
                             self._leased[id(sandbox)] = sandbox
+                            if self._profile.background:
+                                self._quiet_until = time.monotonic() + QUIET_S
                             return sandbox
                         sandbox.kill()
                         self._wake()
@@ -204,6 +210,8 @@ class WarmPool:
         ahead = self._size - under_way
         if self._still_expected is not None:
             ahead = min(ahead, self._still_expected)
+        if time.monotonic() < self._quiet_until:
+            ahead = 0
         return max(ahead, self._waiting - under_way)
 
     def _watch(self) -> None:
@@ -235,7 +243,10 @@ class WarmPool:
         with self._changed:
             wanted = self._missing() > 0
         pause = self._next_start - time.monotonic()
-        return max(0.0, min(pause, 1.0)) if wanted else 1.0
+        if wanted:
+            return max(0.0, min(pause, 1.0))
+        quiet = self._quiet_until - time.monotonic()
+        return min(quiet, 1.0) if quiet > 0 else 1.0
 
     def _promote(self, item: _Starting) -> None:
         with self._changed:
