@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 # Where a broad handler is right, and why.
 BROAD_HANDLERS = {
     "grader/cli": "the command line's edge: one sentence instead of a traceback",
-    "grader/engine/harness/__main__.py": "the harness process's edge: whatever a spec's file does is a failed run",
+    "grader/engine/harness/serve.py": "the harness process's edge: whatever a spec's file does is a failed run",
     "grader/engine/probe": "student code may raise anything at all",
     "grader/engine/sandbox/pool.py": "the refill thread's edge: a failure is handed to whoever waits",
 }

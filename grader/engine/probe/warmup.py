@@ -6,7 +6,6 @@ is the same for every submission; nothing here is secret or random to it.
 
 from __future__ import annotations
 
-import gc
 import importlib
 
 import torch
@@ -34,7 +33,7 @@ _USUAL = (
 
 
 def warm_up() -> None:
-    """Import the usual, take one training step on a tiny model, and set all of it aside from garbage collection."""
+    """Import the usual, and take one training step on a tiny model."""
     prepare_torchvision()
     for name in _USUAL:
         try:
@@ -45,8 +44,6 @@ def warm_up() -> None:
     oldapis.restore()
     devices.make_moves_harmless()
     _one_step()
-    gc.collect()
-    gc.freeze()
 
 
 def _one_step() -> None:

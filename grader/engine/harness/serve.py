@@ -1,0 +1,127 @@
+"""One harness process: import everything, say so, judge one job, end. Started by `supervise.py`.
+
+It has the answers, therefore no credentials: its environment was scrubbed by whoever started it, and the only
+descriptors it holds are the control socket and, later, the pipes of one sandbox at a time.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from grader.domain.check import CheckResult
+from grader.domain.ending import Ending, EndingReason
+from grader.domain.errors import BadSpec, GraderError, NoSandbox, SandboxLost
+from grader.engine.harness.asserting import context
+from grader.engine.harness.control import Control, ControlClosed, Word
+from grader.engine.harness.job import Job, result_to_plain
+from grader.engine.harness.plugin import CheckPlugin, arguments
+from grader.engine.student.client import ProbeClient
+from grader.engine.student.session import LoadOrder, Session
+from grader.engine.wire.frames import FramePipe
+
+
+class _Worker:
+    """The worker at the other end of the control socket, as the plugin and the session need it."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
+    def started(self, check_id: str) -> None:
+        self._control.send(Word.STARTED, check_id=check_id)
+
+    def result(self, result: CheckResult) -> None:
+        self._control.send(Word.RESULT, result=result_to_plain(result))
+
+    def connect(self) -> ProbeClient:
+        """A conversation with a fresh sandbox."""
+        self._control.send(Word.NEED)
+        note = self._control.receive()
+        if note.word is not Word.SANDBOX or len(note.descriptors) != 2:
+            message = str(note.fields.get("message", "")) or None
+            raise NoSandbox(message) if note.fields.get("code") == NoSandbox.code else SandboxLost(message)
+        read_fd, write_fd = note.descriptors
+        return ProbeClient(FramePipe(read_fd, write_fd), self.lost)
+
+    def lost(self, reason: EndingReason) -> Ending:
+        """Have the current sandbox stopped, and learn from the host why it stopped."""
+        self._control.send(Word.LOST, reason=str(reason))
+        fields = self._control.receive().fields
+        return replace(
+            Ending(reason=EndingReason(fields["reason"])),
+            exit_code=fields["exit_code"],
+            detail=fields["detail"],
+        )
+
+
+def _warm_up() -> None:
+    """What the first check would otherwise pay for."""
+    torch.set_num_threads(1)
+    layer = torch.nn.Conv2d(1, 2, 3)
+    layer(torch.randn(1, 1, 8, 8)).sum().backward()
+    # Its first call imports for half a second.
+    torch.autograd.gradcheck(torch.sin, torch.ones(1, dtype=torch.float64, requires_grad=True))
+    import grader.checks
+    import grader.engine.harness.answers  # noqa: F401
+
+    gc.freeze()
+    gc.enable()
+
+
+def _judge(job: Job, worker: _Worker) -> dict[str, object]:
+    context.folder, context.thresholds = Path(job.spec_folder), job.thresholds
+    # Files of a spec import each other by plain name.
+    sys.path.insert(0, job.spec_folder)
+    session = Session(LoadOrder(body=job.load, load_s=job.load_s), worker.connect)
+    plugin = CheckPlugin(job, session, worker)
+    try:
+        status = pytest.main(list(arguments(job.spec_folder)), plugins=[plugin])
+    finally:
+        session.close()
+    if plugin.problem is not None:
+        raise plugin.problem
+    if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        raise BadSpec(f"pytest could not run the spec's checks (status {int(status)}).")
+    report = session.load_report
+    return {
+        "load_s": session.load_s,
+        "notes": list(report.notes),
+        "files": [[facts.path, facts.status, facts.note] for facts in report.files],
+        "load_fault": str(session.load_fault or ""),
+        "sandboxes": session.sandboxes,
+        "names": [name for name in job.names if name in report.names and not report.names[name].supplied],
+    }
+
+
+def main() -> None:
+    """Serve one job over the socket whose descriptor is the first argument."""
+    control = Control(socket.socket(fileno=int(sys.argv[1])))
+    _warm_up()
+    try:
+        control.send(Word.HELLO, torch=torch.__version__)
+        job = Job(**control.receive().fields)
+        try:
+            facts = _judge(job, _Worker(control))
+        except ControlClosed:
+            raise
+        except GraderError as error:
+            control.send(Word.PROBLEM, code=error.code, message=str(error))
+        except Exception as error:  # edge of the process: whatever a spec's file does is a failed run, with its words
+            control.send(
+                Word.PROBLEM,
+                code=BadSpec.code,
+                message=f"The spec's checks ended with {type(error).__name__}: {error}",
+            )
+        else:
+            control.send(Word.DONE, facts=facts)
+    except (ControlClosed, BrokenPipeError):
+        pass
+    # The interpreter's tear-down with torch loaded takes 0.3 s, and nothing here is worth it.
+    os._exit(0)
