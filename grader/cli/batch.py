@@ -14,8 +14,7 @@ from grader.cli.collect import HandIn
 from grader.cli.exits import DEBUG_VARIABLE
 from grader.domain.assignment import Limits
 from grader.domain.errors import GraderError, InputError
-from grader.domain.ids import Sha256, Slug
-from grader.domain.run import Event, RunReport, RunStatus
+from grader.domain.run import Event, RunReport, RunStatus, without_checks
 from grader.kit.digest import sha256_of
 from grader.kit.text import one_line
 from grader.specs.load import Spec
@@ -104,16 +103,12 @@ class Batch:
             watcher.ended(number)
 
     def _without_checks(self, hand_in: HandIn, content: bytes, status: RunStatus, message: str) -> RunReport:
-        return RunReport(
-            assignment=Slug(self.spec.slug),
+        return without_checks(
+            self.spec.assignment,
             spec_version=self.spec.version,
             file=hand_in.label,
-            sha256=Sha256(sha256_of(content) if content else ""),
-            files=(),
+            sha256=sha256_of(content) if content else "",
             status=status,
-            score=None,
-            max_score=self.spec.assignment.max_points,
-            mark=None,
             message=message,
         )
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from grader.domain.assignment import Assignment
 from grader.domain.check import CheckResult
 from grader.domain.ids import Sha256, Slug
 
@@ -51,6 +52,24 @@ class RunReport:
     timing: Timing = field(default_factory=Timing)
     message: str = ""
     notes: tuple[str, ...] = ()
+
+
+def without_checks(
+    assignment: Assignment, *, spec_version: str, file: str, sha256: str, status: RunStatus, message: str = ""
+) -> RunReport:
+    """The report of a run in which no check came to a result; it has no score."""
+    return RunReport(
+        assignment=Slug(assignment.slug),
+        spec_version=spec_version,
+        file=file,
+        sha256=Sha256(sha256),
+        files=(),
+        status=status,
+        score=None,
+        max_score=assignment.max_points,
+        mark=None,
+        message=message,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

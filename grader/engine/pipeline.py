@@ -12,8 +12,7 @@ from typing import Any, Self
 from grader.domain.assignment import Assignment, Limits
 from grader.domain.check import CheckResult
 from grader.domain.errors import InputError, SandboxLost
-from grader.domain.ids import Sha256, Slug
-from grader.domain.run import Event, RunReport, RunStatus, Timing
+from grader.domain.run import Event, RunReport, RunStatus, Timing, without_checks
 from grader.domain.score import mark_of, score_of
 from grader.engine.harness.job import Job
 from grader.engine.harness.supervise import HarnessPool, Judgement
@@ -114,7 +113,13 @@ class Engine:
         """
         started = time.monotonic()
         options = options or GradeOptions()
-        blank = _blank(spec, name, content)
+        blank = without_checks(
+            spec.assignment,
+            spec_version=spec.version,
+            file=name,
+            sha256=sha256_of(content),
+            status=RunStatus.FAILED,
+        )
         try:
             listing = list_upload(name, content, spec.assignment.limits)
             matched = match(listing, spec.assignment.files)
@@ -155,20 +160,6 @@ class Engine:
 def _ignore(event: Event) -> None:
     """For callers who do not watch."""
     del event
-
-
-def _blank(spec: Spec, name: str, content: bytes) -> RunReport:
-    return RunReport(
-        assignment=Slug(spec.assignment.slug),
-        spec_version=spec.version,
-        file=name,
-        sha256=Sha256(sha256_of(content)),
-        files=(),
-        status=RunStatus.FAILED,
-        score=None,
-        max_score=spec.assignment.max_points,
-        mark=None,
-    )
 
 
 def _job(spec: Spec, listing: Listing, matched: Match, content: bytes, options: GradeOptions) -> Job:
