@@ -51,6 +51,7 @@ def test_the_reference_gets_full_marks_with_training(name, spec):
 @pytest.mark.sandbox
 def test_two_runs_with_one_seed_agree_and_nothing_is_left_running(spec):
     made = reference_hand_in(spec)
+    before = _ours()
     with Engine(usable("bwrap"), jobs=2, expected=2) as engine:
         reports = [
             engine.grade(spec, made.name, made.content, GradeOptions(train=False, seed="same")) for _ in range(2)
@@ -59,10 +60,15 @@ def test_two_runs_with_one_seed_agree_and_nothing_is_left_running(spec):
         [(result.id, result.status, result.points, result.message) for result in report.checks] for report in reports
     )
     assert first == second
-    left = subprocess.run(
+    assert _ours() - before == set()
+
+
+def _ours() -> set[str]:
+    """Probes and harnesses that this process started; other tests keep a warm engine."""
+    found = subprocess.run(
         ["pgrep", "-f", "grader.engine.(probe|harness)"], capture_output=True, text=True, check=False
     ).stdout.split()
-    assert [pid for pid in left if _is_ours(int(pid))] == []
+    return {pid for pid in found if _is_ours(int(pid))}
 
 
 def _is_ours(pid: int) -> bool:

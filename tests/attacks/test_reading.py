@@ -22,7 +22,7 @@ class CNN(nn.Module):
         words = ("test_specs", "reference_solutions", "questions.toml", "assignment.toml", "shadow", "id_rsa", "harness", "student/")
         print("SECRET", [path for path in found if any(word in path for word in words)])
         print("MODULES", [name for name in sys.modules if name.startswith("grader") and "probe" not in name and "wire" not in name])
-        print("ENV", sorted(os.environ))
+        print("ENV", sorted(os.environ), os.environ.get("HOME"))
         print("UID", os.getuid(), os.getgid(), os.getgroups())
         print("PIDS", sorted(int(p) for p in os.listdir("/proc") if p.isdigit())[-1] < 50)
         return x
@@ -35,7 +35,8 @@ def test_nothing_of_ours_is_visible(grade):
     lines = dict(line.split(" ", 1) for line in output.splitlines() if " " in line)
     assert lines["SECRET"] == "[]"
     assert set(eval(lines["MODULES"])) <= {"grader", "grader.engine", "grader.engine.compat"}
-    assert not any(word in lines["ENV"] for word in ("HOME'", "SSH", "GRADER_DATA", "DATABASE", "TOKEN"))
+    assert not any(word in lines["ENV"] for word in ("SSH", "GRADER_DATA", "DATABASE", "TOKEN"))
+    assert lines["ENV"].endswith(("None", "/tmp"))
     assert lines["UID"].split()[0] != "0"
     assert lines["PIDS"] == "True"
 
