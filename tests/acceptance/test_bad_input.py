@@ -128,12 +128,11 @@ def test_what_goes_wrong_in_a_check_costs_that_check(grade, case):
 
 
 def test_not_utf8_is_read_as_well_as_possible_with_a_note(grade):
-    content = (
-        notebook("# caf\u00e9\ndef train(args, model):\n    pass").decode("unicode_escape").encode("latin-1", "replace")
-    )
-    report = grade("cnn.ipynb", content.replace(b"\n", b"\\n"), "hand-in.code")
-    assert report.status in (RunStatus.GRADED, RunStatus.REJECTED)
-    assert report.message or report.checks
+    content = notebook("def train(args, model):\n    pass  # caf!").replace(b"caf!", b"caf\xe9")
+    report = grade("cnn.ipynb", content, "hand-in.code")
+    result = next(result for result in report.checks if result.id == "hand-in.code")
+    assert result.status == "passed", "the definitions are read all the same"
+    assert any("UTF-8" in note for note in report.notes), report.notes
 
 
 def test_a_notebook_cut_off_in_the_middle_is_read_as_far_as_it_goes_with_a_note(grade):

@@ -48,7 +48,7 @@ def test_specs_import_nothing_of_ours_but_the_door():
 
 
 def test_nothing_is_ever_unpickled():
-    words = ("pickle", "marshal", "shelve", "torch.load(", "yaml.load(", "eval(")
+    modules = ("pickle", "marshal", "shelve", "dill")
     for path in sorted((ROOT / "grader").rglob("*.py")):
         if "probe" in path.parts:
             continue
@@ -57,4 +57,4 @@ def test_nothing_is_ever_unpickled():
                 called = ast.unparse(node.func)
                 assert called not in ("eval", "exec", "torch.load", "pickle.loads", "pickle.load"), f"{path}: {called}"
             if isinstance(node, ast.Import | ast.ImportFrom):
-                assert not any(word in ast.unparse(node) for word in words[:3]), path
+                assert not any(word in ast.unparse(node) for word in modules), path

@@ -53,7 +53,6 @@ class CheckPlugin:
         self._verdicts: dict[str, tuple[Verdict, float, float]] = {}
         self._started_in: dict[str, float] = {}
         self.problem: SetupError | SandboxLost | None = None
-        self.collected = 0
 
     @pytest.fixture
     def student(self, request: pytest.FixtureRequest) -> Student:
@@ -78,6 +77,15 @@ class CheckPlugin:
         )  # fmt: skip
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        try:
+            self._accept(items)
+        except BadSpec as error:
+            # pytest would only say that something inside it went wrong.
+            self.problem = error
+            raise
+
+    def _accept(self, items: list[pytest.Item]) -> None:
+        """Hold what was collected against what the spec promises, and put it in the order of the stages."""
         counted: dict[str, list[float]] = {}
         seen: set[str] = set()
         for item in items:
@@ -95,11 +103,11 @@ class CheckPlugin:
                     f"but the test files hold {len(found)} worth {sum(found):g}."
                 )
         items.sort(key=lambda item: _ORDER[_declared(item).stage])
-        self.collected = len(items)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            raise BadSpec(f"The spec's checks cannot be imported: {str(report.longrepr)[-600:]}")
+            self.problem = BadSpec(f"The spec's checks cannot be imported: {str(report.longrepr)[-600:]}")
+            raise self.problem
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
