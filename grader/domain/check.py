@@ -41,6 +41,26 @@ class CheckDefinition:
     timeout_s: float = 20.0
 
 
+class ArtifactKind(StrEnum):
+    PICTURE = "picture"
+    CURVE = "curve"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """Something to look at beside a check's message; whoever may read the message may see it.
+
+    `name` is unique within the check and safe as a file name. `content` is a PNG for a picture; for a curve UTF-8 JSON:
+    `{"x": [...], "y": [...], "x_label", "y_label", "threshold": number or null, "direction": "below", "above" or null,
+    "band": [low, high] or null}`, where a `y` is null if there was no finite value.
+    """
+
+    name: str
+    kind: ArtifactKind
+    title: str
+    content: bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
     """What one check came to in one run.
@@ -61,3 +81,4 @@ class CheckResult:
     detail: str = ""
     output: str = ""
     seconds: float = 0.0
+    artifacts: tuple[Artifact, ...] = ()

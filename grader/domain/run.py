@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from grader.domain.assignment import Assignment
-from grader.domain.check import CheckResult
+from grader.domain.check import CheckDefinition, CheckResult, Stage
 from grader.domain.ids import Sha256, Slug
 
 
@@ -36,6 +36,27 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """How a run went, for staff alone.
+
+    `sandbox` is the backend's name, `sandboxes` how many the run used, `endings` the reason each of them stopped (the
+    last is `killed` when all went well: we stop it). `peak_bytes` is the highest memory use of any of them and `cpu_s`
+    the processor seconds of all of them, as the host measured; None where it cannot tell. `seed` repeats the run's
+    randomness, `torch` is the version on the trusted side. `files` holds (path, status, note) for each code file as
+    loading reported it: a claim of the sandbox, folded to one line each and cut to the first hundred.
+    """
+
+    sandbox: str = ""
+    sandboxes: int = 0
+    endings: tuple[str, ...] = ()
+    peak_bytes: int | None = None
+    cpu_s: float | None = None
+    seed: str = ""
+    torch: str = ""
+    files: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
     """Everything one run came to. `score` and `mark` are None unless the run was graded."""
 
@@ -52,6 +73,7 @@ class RunReport:
     timing: Timing = field(default_factory=Timing)
     message: str = ""
     notes: tuple[str, ...] = ()
+    facts: RunFacts = field(default_factory=RunFacts)
 
 
 def without_checks(
@@ -74,8 +96,20 @@ def without_checks(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened in a run that is still going: a check was started, or came to its result."""
+    """Something that happened in a run that is still going.
+
+    | `kind` | filled | when |
+    | --- | --- | --- |
+    | `plan` | `plan`: every check of the spec, in the document's order | before anything runs |
+    | `stage` | `stage` | the first check of a stage is about to run; all results of the stage before are there |
+    | `started` | `check_id` | a check begins |
+    | `check` | `check_id`, `result` | a check came to its result |
+
+    A run that lost its sandbox for our reasons begins again, with a plan: what was told before counts no longer.
+    """
 
     kind: str
     check_id: str | None = None
     result: CheckResult | None = None
+    plan: tuple[CheckDefinition, ...] = ()
+    stage: Stage | None = None

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from grader.domain.assignment import Assignment, Limits
-from grader.domain.check import CheckResult
-from grader.domain.errors import InputError, SandboxLost
-from grader.domain.run import Event, RunReport, RunStatus, Timing, without_checks
-from grader.domain.score import mark_of, score_of
+from grader.domain.assignment import Limits
+from grader.domain.check import Stage
+from grader.domain.errors import GraderError, InputError, SandboxLost, TransientError
+from grader.domain.run import Event, RunFacts, RunReport, RunStatus, Timing, without_checks
 from grader.engine.harness.job import Job
-from grader.engine.harness.supervise import HarnessPool, Judgement
+from grader.engine.harness.supervise import HarnessPool, HarnessProcess, Judgement
+from grader.engine.reporting import facts_of, graded, notes_of, timing_of
 from grader.engine.sandbox.base import SandboxBackend, SandboxProfile
 from grader.engine.sandbox.pool import WarmPool
 from grader.intake.archive import Listing, list_upload
@@ -31,12 +32,21 @@ TRIES = 3
 class GradeOptions:
     """What is run, and under which randomness.
 
-    `only` holds shell patterns on check or part ids, empty for all; `train` False leaves training checks out; `seed`
-    fixes a run's randomness, which is otherwise its own.
+    `only` holds shell patterns on check or part ids, empty for all; `train` False leaves training checks out, and says
+    so in the report; `seed` fixes a run's randomness, which is otherwise its own: the parts of one run under several
+    calls take the same.
+
+    `stages` names the stages of this call. A check of another stage is neither run nor reported, whereas one that
+    `only` or `train` leaves out is reported as skipped. One exception: if a gate check fails in a call that asks for
+    both gate and unit, the call also reports the training checks, as skipped, so that the run is complete without a
+    call for `train`, which a worker may need a GPU for. A call for the gate alone leaves that to whoever goes on; one
+    for unit or train alone supposes that the gate passed. The score is the sum of what is reported. What the spec
+    promises is held against all its checks in every call.
     """
 
     only: tuple[str, ...] = ()
     train: bool = True
+    stages: tuple[Stage, ...] = tuple(Stage)
     seed: str | None = None
 
 
@@ -61,6 +71,7 @@ class Engine:
         expected: how many runs will be asked for, if known: then no sandbox is started for a run that will not come.
             A worker does not know; what it starts ahead of need starts in the background, so that the run under way
             is not slowed down by the next one's imports.
+        harnesses: taken from here instead of a pool of the engine's own, and left running when it closes.
 
     """
 
@@ -71,13 +82,18 @@ class Engine:
         limits: Limits | None = None,
         jobs: int = 1,
         expected: int | None = None,
+        harnesses: HarnessPool | None = None,
     ) -> None:
         self.backend = backend
         background = expected is None
         self._profile = profile_for(limits or Limits(), background=background)
         ahead = min(jobs, expected) if expected is not None else jobs
         self._sandboxes = WarmPool(backend, self._profile, ahead, expected=expected)
-        self._harnesses = HarnessPool(ahead, expected=expected, background=background)
+        self._owns_harnesses = harnesses is None
+        self._harnesses = harnesses or HarnessPool(ahead, expected=expected, background=background)
+        self._lock = threading.Lock()
+        self._judging: set[HarnessProcess] = set()
+        self._is_closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -86,12 +102,30 @@ class Engine:
         self.close()
 
     def close(self) -> None:
-        """Kill every sandbox and harness."""
-        self._harnesses.stop()
+        """Kill every sandbox and harness; see `interrupt`. Idempotent."""
+        self.interrupt()
+        if self._owns_harnesses:
+            self._harnesses.stop()
         self._sandboxes.stop()
 
+    def interrupt(self) -> None:
+        """End every grading at once, from any thread: `grade` raises TransientError, now and from now on.
+
+        Harnesses go first. Were it the sandboxes, a check under way would come to a result that blames the student.
+        """
+        with self._lock:
+            self._is_closed = True
+            judging = tuple(self._judging)
+        for harness in judging:
+            harness.interrupt()
+
     def await_ready(self) -> None:
-        """Wait until a grading would have to wait for nothing (benchmarks and workers)."""
+        """Wait until a grading would have to wait for nothing (benchmarks and workers).
+
+        Raises:
+            NoSandbox, SandboxLost, RunFailed: it will not come to that.
+
+        """
         self._harnesses.await_ready()
         self._sandboxes.await_ready()
 
@@ -105,10 +139,12 @@ class Engine:
     ) -> RunReport:
         """Judge one hand-in.
 
-        Never raises for what a student handed in: that is a report with status `rejected`, or check results.
+        Never raises for what a student handed in: that is a report with status `rejected`, or check results. What
+        `on_event` raises ends the run and is passed on.
 
         Raises:
             SetupError: the grader itself cannot work here (no sandbox, broken spec).
+            TransientError: the engine was closed meanwhile; nothing is wrong with spec or hand-in.
 
         """
         started = time.monotonic()
@@ -140,21 +176,43 @@ class Engine:
                 status=RunStatus.FAILED,
                 message=str(error),
                 timing=Timing(total=time.monotonic() - started),
+                facts=RunFacts(sandbox=self.backend.name, seed=job.seed),
             )
-        report = replace(blank, files=tuple(entry.path for entry in listing.entries), notes=_notes(listing, judgement))
-        timing = _timing(judgement, intake_s, time.monotonic() - started)
-        return _graded(replace(report, timing=timing), spec.assignment, judgement)
+        report = replace(
+            blank,
+            files=tuple(entry.path for entry in listing.entries),
+            notes=notes_of(listing, judgement),
+            timing=timing_of(judgement, intake_s, time.monotonic() - started),
+            facts=facts_of(judgement, sandbox=self.backend.name, seed=job.seed),
+        )
+        return graded(report, spec.assignment, judgement)
 
     def _judge(self, job: Job, on_event: Callable[[Event], None]) -> Judgement:
         for attempt in range(TRIES):
-            with ExitStack() as stack:
-                harness = stack.enter_context(self._harnesses.lease())
-                try:
+            try:
+                with self._harness() as harness:
                     return harness.judge(job, self._sandboxes.lease, on_event)
-                except SandboxLost:
-                    if attempt == TRIES - 1:
-                        raise
+            except GraderError as error:
+                if self._is_closed:
+                    # Whatever it looked like from inside, it ended because everything was killed.
+                    raise TransientError("The grading was interrupted, because its engine was closed.") from error
+                if not isinstance(error, SandboxLost) or attempt == TRIES - 1:
+                    raise
         raise AssertionError("the last attempt returns or raises")
+
+    @contextmanager
+    def _harness(self) -> Iterator[HarnessProcess]:
+        """A harness that `interrupt` knows of."""
+        with self._harnesses.lease() as harness:
+            with self._lock:
+                if self._is_closed:
+                    raise TransientError("The engine is closed, so it grades nothing more.")
+                self._judging.add(harness)
+            try:
+                yield harness
+            finally:
+                with self._lock:
+                    self._judging.discard(harness)
 
 
 def _ignore(event: Event) -> None:
@@ -183,45 +241,7 @@ def _job(spec: Spec, listing: Listing, matched: Match, content: bytes, options: 
         parts={part.id: (part.checks, part.points) for part in assignment.part},
         only=options.only,
         train=options.train,
+        stages=tuple(str(stage) for stage in options.stages),
         thresholds={name: threshold.model_dump() for name, threshold in assignment.threshold.items()},
         names=assignment.names,
     )  # fmt: skip
-
-
-def _notes(listing: Listing, judgement: Judgement) -> tuple[str, ...]:
-    files = judgement.facts.get("files", [])
-    return (
-        *listing.notes,
-        *(f"{path}: {note}" for path, _, note in files if note),
-        *judgement.facts.get("notes", []),
-    )
-
-
-def _timing(judgement: Judgement, intake_s: float, total_s: float) -> Timing:
-    return Timing(
-        intake=round(intake_s, 4),
-        sandbox=round(judgement.first_sandbox_s, 4),
-        load=round(float(judgement.facts.get("load_s", 0.0)), 4),
-        checks=round(sum(result.seconds for result in judgement.results), 4),
-        total=round(total_s, 4),
-    )
-
-
-def _graded(report: RunReport, assignment: Assignment, judgement: Judgement) -> RunReport:
-    files = judgement.facts.get("files", [])
-    if (
-        files
-        and all(status in ("unreadable", "unparsed") for _, status, _ in files)
-        and not judgement.facts.get("names")
-    ):
-        words = next((f"{path}: {note}" for path, _, note in files if note), "None of the code files could be read.")
-        return replace(report, status=RunStatus.REJECTED, message=words, notes=())
-    results = _in_order(assignment, judgement.results)
-    score = score_of(results)
-    mark = mark_of(assignment.scale, score, report.max_score)
-    return replace(report, status=RunStatus.GRADED, score=score, mark=mark, checks=results)
-
-
-def _in_order(assignment: Assignment, results: list[CheckResult]) -> tuple[CheckResult, ...]:
-    place = {part.id: index for index, part in enumerate(assignment.part)}
-    return tuple(sorted(results, key=lambda result: place[result.part]))

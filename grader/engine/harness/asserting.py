@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from grader.engine.harness.authoring import CheckFailed
 
@@ -27,6 +27,33 @@ context = SpecContext()
 def threshold(name: str) -> float:
     """The calibrated bound `[threshold.<name>]` of `assignment.toml`."""
     return float(context.thresholds[name]["value"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThresholdFacts:
+    """A calibrated bound and what it rests on; see `[threshold.<name>]` in the spec guide."""
+
+    metric: str
+    value: float
+    direction: Literal["below", "above"]
+    reference_mean: float
+    reference_spread: float
+    seeds: int
+    best_broken: float | None
+
+    @property
+    def band(self) -> tuple[float, float]:
+        """Where references end: their mean, two spreads down and up."""
+        return (
+            self.reference_mean - 2 * self.reference_spread,
+            self.reference_mean + 2 * self.reference_spread,
+        )
+
+
+def threshold_facts(name: str) -> ThresholdFacts:
+    """All that `[threshold.<name>]` of `assignment.toml` says."""
+    stored = context.thresholds[name]
+    return ThresholdFacts(**{key: stored[key] for key in ThresholdFacts.__dataclass_fields__})
 
 
 def assert_answer(student: Student, question: str) -> None:

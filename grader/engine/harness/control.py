@@ -22,6 +22,8 @@ class Word(StrEnum):
     SANDBOX = "sandbox"  # worker: here are its descriptors (read, write)
     LOST = "lost"  # harness: stop that sandbox and say why it stopped
     ENDING = "ending"  # worker: that is why
+    PLAN = "plan"  # harness: every check the spec holds
+    STAGE = "stage"  # harness: the first check of a stage is about to run
     STARTED = "started"  # harness: a check begins
     RESULT = "result"  # harness: a check's result
     DONE = "done"  # harness: all checks have results

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Any
 
-from grader.domain.check import CheckResult, CheckStatus, Stage, Visibility
+from grader.domain.check import (
+    Artifact,
+    ArtifactKind,
+    CheckDefinition,
+    CheckResult,
+    CheckStatus,
+    Stage,
+    Visibility,
+)
 from grader.domain.ids import CheckId, PartId
 
 
@@ -14,7 +23,8 @@ class Job:
     """One run: which spec, which submission, under which seed.
 
     `load` is the body of the probe's LOAD request; `parts` maps a part's id to the number of checks and the points the
-    spec promises for it; `only` holds shell patterns on check or part ids, empty for all; times are seconds.
+    spec promises for it, in the document's order; `only` holds shell patterns on check or part ids, empty for all;
+    `stages` names the stages that are run and reported; times are seconds.
     """
 
     spec_folder: str
@@ -26,6 +36,7 @@ class Job:
     parts: dict[str, tuple[int, float]]
     only: tuple[str, ...] = ()
     train: bool = True
+    stages: tuple[str, ...] = tuple(str(stage) for stage in Stage)
     thresholds: dict[str, dict[str, Any]] = field(default_factory=dict)
     names: tuple[str, ...] = ()
 
@@ -34,21 +45,43 @@ class Job:
 
 
 def result_to_plain(result: CheckResult) -> dict[str, Any]:
-    return {
-        name: str(value) if isinstance(value, CheckStatus | Visibility | Stage) else value
-        for name, value in asdict(result).items()
-    }
+    """Strings, numbers, bytes, lists and dicts only, as the control socket takes them."""
+    return _plain(asdict(result))
 
 
 def result_from_plain(plain: dict[str, Any]) -> CheckResult:
     """The inverse of `result_to_plain`."""
-    return CheckResult(
-        **{
-            **plain,
-            "id": CheckId(plain["id"]),
-            "part": PartId(plain["part"]),
-            "status": CheckStatus(plain["status"]),
-            "visibility": Visibility(plain["visibility"]),
-            "stage": Stage(plain["stage"]),
-        }
-    )
+    artifacts = (Artifact(**{**one, "kind": ArtifactKind(one["kind"])}) for one in plain.get("artifacts", ()))
+    return CheckResult(**{**_named(plain), "status": CheckStatus(plain["status"]), "artifacts": tuple(artifacts)})
+
+
+def definition_to_plain(definition: CheckDefinition) -> dict[str, Any]:
+    return _plain(asdict(definition))
+
+
+def definition_from_plain(plain: dict[str, Any]) -> CheckDefinition:
+    """The inverse of `definition_to_plain`."""
+    return CheckDefinition(**_named(plain))
+
+
+def _plain(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: _plain_value(value) for name, value in fields.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, StrEnum):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return [_plain(one) if isinstance(one, dict) else one for one in value]
+    return value
+
+
+def _named(plain: dict[str, Any]) -> dict[str, Any]:
+    """What definitions and results have in common, as their own types."""
+    return {
+        **plain,
+        "id": CheckId(plain["id"]),
+        "part": PartId(plain["part"]),
+        "visibility": Visibility(plain["visibility"]),
+        "stage": Stage(plain["stage"]),
+    }

@@ -17,11 +17,12 @@ import numpy as np
 import pytest
 import torch
 
-from grader.domain.check import CheckResult, CheckStatus, Stage
+from grader.domain.check import Artifact, CheckDefinition, CheckResult, CheckStatus, Stage
 from grader.domain.errors import BadSpec, SandboxLost, SetupError
 from grader.domain.ids import CheckId, PartId
 from grader.engine.harness.authoring import ATTRIBUTE, CheckFailed, Declared, take_award
 from grader.engine.harness.job import Job
+from grader.engine.harness.showing import take_artifacts
 from grader.engine.harness.verdict import Verdict, verdict_of
 from grader.engine.student.session import Session
 from grader.engine.student.student import Student, SubmissionFacts
@@ -32,6 +33,8 @@ _ORDER = {Stage.GATE: 0, Stage.UNIT: 1, Stage.TRAIN: 2}
 class Reporter(Protocol):
     """Where results go."""
 
+    def plan(self, definitions: list[CheckDefinition]) -> None: ...
+    def stage(self, stage: Stage) -> None: ...
     def started(self, check_id: str) -> None: ...
     def result(self, result: CheckResult) -> None: ...
 
@@ -41,6 +44,19 @@ def check_id_of(declared: Declared, function_name: str) -> CheckId:
     return CheckId(f"{declared.part}.{function_name.removeprefix('test_').replace('_', '-')}")
 
 
+def definition_of(declared: Declared, function_name: str) -> CheckDefinition:
+    """What a check's author said about it, under its id."""
+    return CheckDefinition(
+        id=check_id_of(declared, function_name),
+        part=PartId(declared.part),
+        title=declared.title,
+        points=declared.points,
+        stage=declared.stage,
+        visibility=declared.visibility,
+        timeout_s=declared.timeout_s,
+    )
+
+
 class CheckPlugin:
     """One run's checks. Holds the exception that made the whole run worthless in `problem`."""
 
@@ -48,6 +64,8 @@ class CheckPlugin:
         self._job = job
         self._session = session
         self._reporter = reporter
+        self._stages = frozenset(Stage(stage) for stage in job.stages)
+        self._stage: Stage | None = None
         self._gate_failed = ""
         self._ends_at = time.monotonic() + job.run_s
         self._verdicts: dict[str, tuple[Verdict, float, float]] = {}
@@ -85,7 +103,7 @@ class CheckPlugin:
             raise
 
     def _accept(self, items: list[pytest.Item]) -> None:
-        """Hold what was collected against what the spec promises, and put it in the order of the stages."""
+        """Hold all that was collected against what the spec promises, tell it, and put it in the order of stages."""
         counted: dict[str, list[float]] = {}
         seen: set[str] = set()
         for item in items:
@@ -102,6 +120,9 @@ class CheckPlugin:
                     f"Part {part} promises {checks} checks worth {points:g} points, "
                     f"but the test files hold {len(found)} worth {sum(found):g}."
                 )
+        place = {part: index for index, part in enumerate(self._job.parts)}
+        definitions = [definition_of(_declared(item), item.name) for item in items]
+        self._reporter.plan(sorted(definitions, key=lambda definition: place[definition.part]))
         items.sort(key=lambda item: _ORDER[_declared(item).stage])
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -113,23 +134,36 @@ class CheckPlugin:
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
         """Report what is not run at all; leave the rest to pytest."""
         declared = _declared(item)
+        if not self._is_reported(declared):
+            return True
         identity = check_id_of(declared, item.name)
-        self._reporter.started(identity)
         verdict = self._not_run(identity, declared)
+        if verdict is None and declared.stage is not self._stage:
+            self._stage = declared.stage
+            self._reporter.stage(declared.stage)
+        self._reporter.started(identity)
         if verdict is not None:
             self._report(identity, declared, verdict)
             return True
         take_award()
+        take_artifacts()
         _seed(f"{self._job.seed}/{identity}")
         return None
+
+    def _is_reported(self, declared: Declared) -> bool:
+        """Whether this run says anything about the check: see `GradeOptions.stages`."""
+        if declared.stage in self._stages:
+            return True
+        # The unit stage closes a run whose gate failed: nobody will take a GPU to say that nothing was trained.
+        return declared.stage is Stage.TRAIN and bool(self._gate_failed) and Stage.UNIT in self._stages
 
     def _not_run(self, identity: str, declared: Declared) -> Verdict | None:
         if not self._is_wanted(identity, declared):
             return Verdict(CheckStatus.SKIPPED, "Not run this time.")
-        if time.monotonic() > self._ends_at:
-            return Verdict(CheckStatus.TIMEOUT, "The time for this grading was used up before this check could run.")
         if declared.stage is Stage.TRAIN and self._gate_failed:
             return Verdict(CheckStatus.SKIPPED, f"Not trained, because this comes first: {self._gate_failed}.")
+        if time.monotonic() > self._ends_at:
+            return Verdict(CheckStatus.TIMEOUT, "The time for this grading was used up before this check could run.")
         return None
 
     @pytest.hookimpl(wrapper=True)
@@ -155,13 +189,13 @@ class CheckPlugin:
         if teardown_error is not None:
             verdict = verdict_of(teardown_error)
         declared = _declared(item)
-        output = self._session.end()
+        output, artifacts = self._session.end(), take_artifacts()
         if self.problem is not None:
             return
         if declared.stage is Stage.GATE and verdict.status not in (CheckStatus.PASSED, CheckStatus.SKIPPED):
             self._gate_failed = declared.title
         identity = check_id_of(declared, item.name)
-        self._report(identity, declared, verdict, share=share, seconds=seconds, output=output)
+        self._report(identity, declared, verdict, share=share, seconds=seconds, output=output, artifacts=artifacts)
 
     def _report(
         self,
@@ -172,6 +206,7 @@ class CheckPlugin:
         share: float = 0.0,
         seconds: float = 0.0,
         output: str = "",
+        artifacts: tuple[Artifact, ...] = (),
     ) -> None:
         earned = {CheckStatus.PASSED: declared.points, CheckStatus.SKIPPED: 0.0}.get(
             verdict.status, round(declared.points * share, 2)
@@ -190,6 +225,7 @@ class CheckPlugin:
                 detail=verdict.detail,
                 output=output,
                 seconds=round(seconds, 4),
+                artifacts=artifacts,
             )
         )
 

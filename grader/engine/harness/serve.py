@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from grader.domain.check import CheckResult
+from grader.domain.check import CheckDefinition, CheckResult, Stage
 from grader.domain.ending import Ending, EndingReason
 from grader.domain.errors import BadSpec, GraderError, NoSandbox, SandboxLost
 from grader.engine.harness.asserting import context
 from grader.engine.harness.control import Control, ControlClosed, Word
-from grader.engine.harness.job import Job, result_to_plain
+from grader.engine.harness.job import Job, definition_to_plain, result_to_plain
 from grader.engine.harness.plugin import CheckPlugin, arguments
 from grader.engine.student.client import ProbeClient
 from grader.engine.student.session import LoadOrder, Session
@@ -33,6 +33,12 @@ class _Worker:
 
     def __init__(self, control: Control) -> None:
         self._control = control
+
+    def plan(self, definitions: list[CheckDefinition]) -> None:
+        self._control.send(Word.PLAN, plan=[definition_to_plain(definition) for definition in definitions])
+
+    def stage(self, stage: Stage) -> None:
+        self._control.send(Word.STAGE, stage=str(stage))
 
     def started(self, check_id: str) -> None:
         self._control.send(Word.STARTED, check_id=check_id)

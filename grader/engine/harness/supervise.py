@@ -16,12 +16,12 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from grader.domain.check import CheckResult
+from grader.domain.check import CheckResult, Stage
 from grader.domain.ending import Ending, EndingReason
 from grader.domain.errors import BadSpec, NoSandbox, RunFailed, SandboxLost, SetupError, TransientError
 from grader.domain.run import Event
 from grader.engine.harness.control import Control, ControlClosed, Note, Word
-from grader.engine.harness.job import Job, result_from_plain
+from grader.engine.harness.job import Job, definition_from_plain, result_from_plain
 from grader.engine.sandbox.base import Sandbox
 from grader.engine.sandbox.pool import QUIET_S
 from grader.kit.text import plain
@@ -37,12 +37,13 @@ SandboxLease = Callable[[], AbstractContextManager[Sandbox]]
 
 @dataclass(slots=True)
 class Judgement:
-    """What one run in a harness came to."""
+    """What one run in a harness came to; one ending for each sandbox it used."""
 
     results: list[CheckResult] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     first_sandbox_s: float = 0.0
     endings: list[Ending] = field(default_factory=list)
+    torch: str = ""
 
 
 class HarnessProcess:
@@ -66,6 +67,11 @@ class HarnessProcess:
             )  # fmt: skip
         self._control = Control(ours)
         self._said_hello = False
+        # One thread waits for the first word at a time, and nobody closes the socket under it.
+        self._greeting = threading.Lock()
+        # Between finding the process alive and signalling its group nobody else may reap it: the number is reused.
+        self._signalling = threading.Lock()
+        self.torch = ""
         # Only root may take a process back out of the background, so only root puts one there.
         self._background = background and os.geteuid() == 0
         if self._background:
@@ -78,13 +84,15 @@ class HarnessProcess:
             RunFailed: the process ended, or takes absurdly long.
 
         """
-        if self._said_hello:
-            return
-        try:
-            note = self._control.receive(HELLO_S)
-        except (ControlClosed, TimeoutError) as error:
-            raise RunFailed(f"The harness did not start: {self._last_words()}") from error
-        self._said_hello = note.word is Word.HELLO
+        with self._greeting:
+            if self._said_hello:
+                return
+            try:
+                note = self._control.receive(HELLO_S)
+            except OSError as error:  # the end of the socket, on either side, or no word in time
+                raise RunFailed(f"The harness did not start: {self._last_words()}") from error
+            self._said_hello = note.word is Word.HELLO
+            self.torch = str(note.fields.get("torch", ""))
 
     def to_foreground(self) -> None:
         """Give it its full share of the processor, if it was started in the background."""
@@ -100,24 +108,28 @@ class HarnessProcess:
 
         """
         self.await_hello()
-        judgement = Judgement()
-        ends_at = time.monotonic() + job.run_s + GRACE_S
+        judgement = Judgement(torch=self.torch)
         with _SandboxSeat(sandboxes) as seat:
-            try:
-                self._control.send(Word.JOB, **job.packed())
-                while True:
-                    note = self._control.receive(max(0.1, ends_at - time.monotonic()))
-                    if note.word is Word.DONE:
-                        judgement.facts = note.fields["facts"]
-                        judgement.first_sandbox_s, judgement.endings = seat.first_wait_s, seat.endings
-                        return judgement
-                    self._handle(note, seat, judgement, on_event)
-            except ControlClosed as error:
-                raise RunFailed(f"The harness ended in the middle of a run: {self._last_words()}") from error
-            except TimeoutError as error:
-                raise RunFailed(
-                    "The run took longer than its limit and was stopped; the spec's own code may be stuck."
-                ) from error
+            self._converse(job, seat, judgement, on_event)
+        judgement.first_sandbox_s, judgement.endings = seat.first_wait_s, seat.endings
+        return judgement
+
+    def _converse(self, job: Job, seat: _SandboxSeat, judgement: Judgement, on_event: Callable[[Event], None]) -> None:
+        ends_at = time.monotonic() + job.run_s + GRACE_S
+        try:
+            self._control.send(Word.JOB, **job.packed())
+            while True:
+                note = self._control.receive(max(0.1, ends_at - time.monotonic()))
+                if note.word is Word.DONE:
+                    judgement.facts = note.fields["facts"]
+                    return
+                self._handle(note, seat, judgement, on_event)
+        except ControlClosed as error:
+            raise RunFailed(f"The harness ended in the middle of a run: {self._last_words()}") from error
+        except TimeoutError as error:
+            raise RunFailed(
+                "The run took longer than its limit and was stopped; the spec's own code may be stuck."
+            ) from error
 
     def _handle(self, note: Note, seat: _SandboxSeat, judgement: Judgement, on_event: Callable[[Event], None]) -> None:
         if note.word is Word.NEED:
@@ -130,6 +142,10 @@ class HarnessProcess:
         elif note.word is Word.LOST:
             ending = seat.end(EndingReason(note.fields["reason"]))
             self._control.send(Word.ENDING, reason=str(ending.reason), exit_code=ending.exit_code, detail=ending.detail)
+        elif note.word is Word.PLAN:
+            on_event(Event(kind="plan", plan=tuple(definition_from_plain(one) for one in note.fields["plan"])))
+        elif note.word is Word.STAGE:
+            on_event(Event(kind="stage", stage=Stage(note.fields["stage"])))
         elif note.word is Word.STARTED:
             on_event(Event(kind="started", check_id=note.fields["check_id"]))
         elif note.word is Word.RESULT:
@@ -142,15 +158,24 @@ class HarnessProcess:
             }
             raise kinds.get(note.fields["code"], RunFailed)(note.fields["message"])
 
+    def interrupt(self) -> None:
+        """Stop the process, from any thread; whoever is in `judge` or `await_hello` gets a RunFailed. Idempotent."""
+        with self._signalling:
+            if self._process.poll() is None:
+                os.killpg(self._process.pid, signal.SIGKILL)
+
     def kill(self) -> None:
-        """Stop the process and whatever it started. Idempotent."""
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        self._control.close()
-        self._stderr.close()
+        """Stop the process and whatever it started, and let go of it. Idempotent; not while another thread judges."""
+        self.interrupt()
+        with self._signalling:
+            self._process.wait()
+        with self._greeting:  # whoever waits for the first word has heard by now that none will come
+            self._control.close()
+            self._stderr.close()
 
     def _last_words(self) -> str:
+        if self._stderr.closed:
+            return "it was stopped"
         self._stderr.seek(0)
         text = plain(self._stderr.read()[-2000:].decode(errors="replace")).strip()
         return text.splitlines()[-1] if text else "it said nothing"
@@ -163,6 +188,7 @@ class _SandboxSeat:
         self._sandboxes = sandboxes
         self._stack = ExitStack()
         self._current: Sandbox | None = None
+        self._is_recorded = False
         self.first_wait_s = 0.0
         self.endings: list[Ending] = []
 
@@ -170,25 +196,36 @@ class _SandboxSeat:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._stack.close()
+        self._leave()
 
     def replace(self) -> Sandbox:
         started = time.monotonic()
-        self._stack.close()
+        self._leave()
         self._current = self._stack.enter_context(self._sandboxes())
         if not self.first_wait_s:
             self.first_wait_s = time.monotonic() - started
         return self._current
 
     def end(self, reason: EndingReason) -> Ending:
+        """Stop the current sandbox unless it ended by itself, and say why it ended."""
         if self._current is None:
             return Ending(reason=EndingReason.LOST)
         if reason is not EndingReason.EXITED:
             # It is still running as far as we know; where it died by itself, the host's own reason is wanted.
             self._current.kill(reason)
         ending = self._current.ending()
-        self.endings.append(ending)
+        if not self._is_recorded:
+            self.endings.append(ending)
+            self._is_recorded = True
         return ending
+
+    def _leave(self) -> None:
+        try:
+            if self._current is not None and not self._is_recorded:
+                self.end(EndingReason.KILLED)
+        finally:
+            self._current, self._is_recorded = None, False
+            self._stack.close()
 
 
 class HarnessPool:
@@ -203,35 +240,52 @@ class HarnessPool:
         self._background = background
         self._lock = threading.Lock()
         self._left = expected
+        self._is_stopped = False
         self._waiting: deque[HarnessProcess] = deque()
         for _ in range(ahead):
             self._start_another()
 
     @contextmanager
     def lease(self) -> Iterator[HarnessProcess]:
-        """A harness for one job, killed afterwards."""
+        """A harness for one job, killed afterwards.
+
+        Raises:
+            TransientError: the pool was stopped.
+
+        """
         with self._lock:
+            if self._is_stopped:
+                raise TransientError("The pool of harnesses has been stopped, so nothing more can be judged.")
             process = self._waiting.popleft() if self._waiting else None
         process = process or HarnessProcess()
-        process.to_foreground()
-        if self._background:
-            threading.Timer(QUIET_S, self._start_another).start()
-        else:
-            self._start_another()
         try:
+            process.to_foreground()
+            if self._background:
+                threading.Timer(QUIET_S, self._start_another).start()
+            else:
+                self._start_another()
             yield process
         finally:
             process.kill()
 
     def await_ready(self) -> None:
-        """Wait until as many are ready as this pool keeps."""
+        """Wait until as many are ready as this pool keeps.
+
+        Raises:
+            RunFailed: one does not start, or the pool was stopped meanwhile.
+
+        """
         for _ in range(self._ahead):
             self._start_another()
-        for process in list(self._waiting):
+        with self._lock:
+            waiting = list(self._waiting)
+        for process in waiting:
             process.await_hello()
 
     def stop(self) -> None:
+        """Kill those that wait. One that judges belongs to its lease, and is interrupted by whoever holds that."""
         with self._lock:
+            self._is_stopped = True
             self._left = 0  # a timer that is still running starts nothing
             waiting, self._waiting = list(self._waiting), deque()
         for process in waiting:

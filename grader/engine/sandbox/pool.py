@@ -95,6 +95,8 @@ class WarmPool:
         with self._changed:
             failures_before = self._failures
             while len(self._ready) < self._size:
+                if self._stopped:
+                    raise SandboxLost("the pool of sandboxes has been stopped")
                 self._raise_failure(failures_before)
                 if not self._changed.wait(max(0.0, ends_at - time.monotonic())):
                     raise SandboxLost(f"the sandboxes were not ready within {timeout_s:g} s")

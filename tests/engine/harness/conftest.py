@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,49 +11,10 @@ from typing import Any
 import pytest
 
 from grader.domain.check import CheckResult
-from grader.domain.ending import Ending, EndingReason
 from grader.domain.run import Event
 from grader.engine.harness.job import Job
 from grader.engine.harness.supervise import HarnessProcess, Judgement
-
-
-class PlainSandbox:
-    """The sandbox protocol around an unprotected probe."""
-
-    name = "plain"
-
-    def __init__(self, scratch: Path) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "grader.engine.probe"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=scratch,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "GRADER_PROBE_WARM": "0"},
-        )  # fmt: skip
-        self.read_fd = self._process.stdout.fileno()
-        self.write_fd = self._process.stdin.fileno()
-        self._reason: EndingReason | None = None
-
-    def to_foreground(self) -> None:
-        """It never was anywhere else."""
-
-    def is_alive(self) -> bool:
-        return self._process.poll() is None
-
-    def kill(self, reason: EndingReason = EndingReason.KILLED) -> None:
-        self._reason = self._reason or reason
-        self._process.kill()
-        self._process.wait()
-
-    def close(self) -> None:
-        self.kill()
-        self._process.stdout.close()
-        self._process.stdin.close()
-
-    def ending(self) -> Ending:
-        if self._reason is None:
-            self._process.wait(5)
-        return Ending(reason=self._reason or EndingReason.EXITED, exit_code=self._process.returncode)
-
-    def stderr(self) -> str:
-        return ""
+from tests.engine.plain_sandbox import PlainSandbox
 
 
 class Bench:
@@ -96,7 +54,7 @@ class Bench:
 SPEC_PRELUDE = """\
 import os, sys, time
 import pytest, torch
-from grader.checks import assert_close, award, check, expect, fail
+from grader.checks import assert_close, award, check, curve, expect, fail, grid, picture, threshold_facts
 """
 
 

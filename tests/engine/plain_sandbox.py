@@ -1,0 +1,82 @@
+"""Plain subprocesses in place of sandboxes. Only tests may do that: the product has no such backend."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from grader.domain.ending import Ending, EndingReason
+from grader.engine.sandbox.base import Readiness, SandboxProfile
+
+
+class PlainSandbox:
+    """The sandbox protocol around an unprotected probe."""
+
+    name = "plain"
+
+    def __init__(self, scratch: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "grader.engine.probe"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=scratch,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "GRADER_PROBE_WARM": "0"},
+        )  # fmt: skip
+        self.read_fd = self._process.stdout.fileno()
+        self.write_fd = self._process.stdin.fileno()
+        self._reason: EndingReason | None = None
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def to_foreground(self) -> None:
+        """It never was anywhere else."""
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def kill(self, reason: EndingReason = EndingReason.KILLED) -> None:
+        self._reason = self._reason or reason
+        self._process.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        self.kill()
+        self._process.stdout.close()
+        self._process.stdin.close()
+
+    def ending(self) -> Ending:
+        if self._reason is None:
+            self._process.wait(5)
+        reason = self._reason or EndingReason.EXITED
+        return Ending(reason=reason, exit_code=self._process.returncode, peak_bytes=1000, cpu_s=0.25)
+
+    def stderr(self) -> str:
+        return ""
+
+
+class PlainBackend:
+    """Starts plain sandboxes and remembers them, and under which profile."""
+
+    name = "plain"
+
+    def __init__(self, scratch: Path) -> None:
+        self._scratch = scratch
+        self.started: list[PlainSandbox] = []
+        self.profiles: list[SandboxProfile] = []
+
+    def check(self) -> Readiness:
+        return Readiness(backend=self.name, usable=True)
+
+    def start(self, profile: SandboxProfile) -> PlainSandbox:
+        sandbox = PlainSandbox(self._scratch)
+        self.started.append(sandbox)
+        self.profiles.append(profile)
+        return sandbox
+
+    def reap(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        for sandbox in self.started:
+            sandbox.close()
