@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+pytest_plugins = ["tests.database_fixtures"]
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _no_settings_of_ours() -> None:

@@ -1,7 +1,7 @@
 """Every way our own code says no.
 
 The message is one sentence for the person who can act on it. Families decide what it becomes at the edges
-(`cli/exits.py`, later `api/problems.py`); a `StudentFault` never leaves the harness as an exception.
+(`cli/exits.py`, `http/problems.py`); a `StudentFault` never leaves the harness as an exception.
 """
 
 from __future__ import annotations
@@ -48,6 +48,108 @@ class BadArguments(InputError):
     code = "bad-arguments"
 
 
+class UploadTooLarge(InputError):
+    """The upload is larger than this assignment allows."""
+
+    code = "upload-too-large"
+
+
+class PastDeadline(InputError):
+    """The assignment no longer takes submissions."""
+
+    code = "past-deadline"
+
+
+class QuotaUsed(InputError):
+    """All uploads of the day are used."""
+
+    code = "quota-used"
+
+
+class UnknownThing(InputError):
+    """There is nothing of that name."""
+
+    code = "unknown"
+
+
+class BadRoster(InputError):
+    """The roster cannot be read."""
+
+    code = "bad-roster"
+
+
+class BadRequest(InputError):
+    """The request does not say what it should."""
+
+    code = "bad-request"
+
+
+class ConflictError(GraderError):
+    """Somebody else was there first."""
+
+    code = "conflict"
+
+
+class AlreadyExists(ConflictError):
+    """Something of that name is there already."""
+
+    code = "already-exists"
+
+
+class LeaseLost(ConflictError):
+    """The lease ran out and the stage is no longer this worker's."""
+
+    code = "lease-lost"
+
+
+class AccessError(GraderError):
+    """This is not yours to see or do."""
+
+    code = "access"
+
+
+class NotSignedIn(AccessError):
+    """Sign in first, or send a valid token."""
+
+    code = "not-signed-in"
+
+
+class SignInFailed(AccessError):
+    """The e-mail address and the password do not belong together."""
+
+    code = "sign-in-failed"
+
+
+class TooManyAttempts(AccessError):
+    """There were too many sign-in attempts; wait a while."""
+
+    code = "too-many-attempts"
+
+
+class NotYours(AccessError):
+    """There is no such submission."""
+
+    code = "not-yours"
+
+
+class NeedsRole(AccessError):
+    """Your role in the course does not allow this."""
+
+    code = "needs-role"
+
+
+class NeedsScope(AccessError):
+    """The token does not allow this."""
+
+    code = "needs-scope"
+
+
+class BadCsrf(AccessError):
+    """The form has expired; load the page again and repeat."""
+
+    code = "bad-csrf"
+
+
 class SetupError(GraderError):
     """The grader cannot work here until the operator mends something."""
 
@@ -82,6 +184,18 @@ class SandboxLost(TransientError):
     """The sandbox went away for reasons that have nothing to do with the submission."""
 
     code = "sandbox-lost"
+
+
+class DatabaseBusy(TransientError):
+    """The database did not answer; try again in a moment."""
+
+    code = "database-busy"
+
+
+class StorageFull(TransientError):
+    """The upload could not be stored, and nothing was handed in; try again in a few minutes."""
+
+    code = "storage-full"
 
 
 class StudentFault(GraderError):

@@ -1,0 +1,122 @@
+"""Which submission counts, and the gradebook's rows. Pure values and rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from grader.domain.course import Person
+from grader.domain.grading import Counting, RunState
+from grader.domain.ids import RunId, SubmissionId
+from grader.domain.run import Mark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A submission with its newest published final run, if there is one."""
+
+    submission: SubmissionId
+    received_at: datetime
+    run: RunId | None
+    state: RunState
+    score: float | None
+
+
+def counting_candidate(candidates: Sequence[Candidate], counting: Counting) -> Candidate | None:
+    """The submission that counts: the last or the best of those graded, else the newest whatever its state.
+
+    A submission that was rejected, or is still being graded, never displaces one that has a score. Of equal scores
+    the earlier one counts, because it used no more late days.
+    """
+    graded = [candidate for candidate in candidates if candidate.score is not None]
+    if not graded:
+        return max(candidates, key=lambda candidate: candidate.received_at, default=None)
+    if counting is Counting.LAST:
+        return max(graded, key=lambda candidate: candidate.received_at)
+    best = max(candidate.score or 0.0 for candidate in graded)
+    return min(
+        (candidate for candidate in graded if candidate.score == best), key=lambda candidate: candidate.received_at
+    )
+
+
+class GradebookSort(StrEnum):
+    NAME = "name"
+    EMAIL = "email"
+    SCORE = "score"
+    RECEIVED = "received"
+    SUBMISSIONS = "submissions"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GradebookQuery:
+    """What part of a gradebook is wanted. `search` matches name, e-mail or student number; `state` a row's state.
+
+    `state` is one of RunState's values or "missing". `cursor` is opaque: what the page before gave.
+    """
+
+    sort: GradebookSort = GradebookSort.NAME
+    descending: bool = False
+    search: str = ""
+    section: str = ""
+    state: str = ""
+    cursor: str = ""
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GradebookRow:
+    """One student and assignment. `score` is what counts: an override if there is one, else the counting run's."""
+
+    person: Person
+    section: str
+    team: str | None
+    submission: SubmissionId | None
+    run: RunId | None
+    state: RunState | None
+    score: float | None
+    max_score: float
+    mark: Mark | None
+    is_overridden: bool
+    late_days: int
+    submissions: int
+    received_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GradebookPage:
+    """`total` counts all rows that match; `next_cursor` is empty on the last page."""
+
+    rows: tuple[GradebookRow, ...]
+    total: int
+    next_cursor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRate:
+    """How many of the counting submissions pass a check."""
+
+    id: str
+    title: str
+    part: str
+    passed: int
+    judged: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignmentStatistics:
+    """`histogram` holds (from score, to score, students); times are seconds; counts are of students or runs."""
+
+    students: int
+    handed_in: int
+    graded: int
+    mean_score: float | None
+    median_score: float | None
+    histogram: tuple[tuple[float, float, int], ...]
+    checks: tuple[CheckRate, ...]
+    median_grading_s: float | None
+    p95_grading_s: float | None
+    waiting: int
+    being_graded: int
+    failed_runs: int

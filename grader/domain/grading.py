@@ -1,0 +1,191 @@
+"""A grading run as the service keeps it: its states, the stages that workers claim, and leases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from grader.domain.assignment import Assignment
+from grader.domain.check import CheckDefinition, CheckResult, Stage
+from grader.domain.ids import ArtifactId, CheckId, LeaseId, RunId, Sha256, Slug, SubmissionId
+from grader.domain.run import Mark
+
+
+class RunState(StrEnum):
+    """`failed` is our fault and has no score: the student reads "still being graded", staff see why."""
+
+    WAITING = "waiting"
+    GRADING = "grading"
+    GRADED = "graded"
+    REJECTED = "rejected"
+    FAILED = "failed"
+
+    @property
+    def is_final(self) -> bool:
+        return self in (RunState.GRADED, RunState.REJECTED, RunState.FAILED)
+
+
+class RunReason(StrEnum):
+    UPLOAD = "upload"
+    RERUN = "rerun"
+    MASS_RERUN = "mass-rerun"
+
+
+class StageState(StrEnum):
+    WAITING = "waiting"
+    LEASED = "leased"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Queue(StrEnum):
+    """Which workers may claim a stage: `rerun` is served only when nothing else waits."""
+
+    CPU = "cpu"
+    GPU = "gpu"
+    RERUN = "rerun"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A worker's time-limited right to write the results of one stage of one run."""
+
+    id: LeaseId
+    run: RunId
+    stage: Stage
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a worker needs to grade: the lease, the bytes' and the spec's addresses, and this stage's try number."""
+
+    lease: Lease
+    submission: SubmissionId
+    spec_slug: str
+    spec_version: str
+    spec_blob: Sha256
+    file: str
+    sha256: Sha256
+    seed: str
+    queue: Queue
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageFacts:
+    """One stage of a run as staff see it."""
+
+    stage: Stage
+    queue: Queue
+    state: StageState
+    worker: str | None
+    attempts: int
+    problem: str
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredArtifact:
+    id: ArtifactId
+    check: CheckId
+    name: str
+    kind: str
+    title: str
+    sha256: Sha256
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GradingRun:
+    """One judging of one submission by one spec version.
+
+    `plan` lists every check of the spec version once a worker has seen it (empty before). `checks` holds the results
+    that are there; a reader who may not see everything has been given less (`grader.service.visibility`).
+    """
+
+    id: RunId
+    submission: SubmissionId
+    spec_version: str
+    reason: RunReason
+    state: RunState
+    score: float | None
+    max_score: float
+    mark: Mark | None
+    message: str = ""
+    notes: tuple[str, ...] = ()
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    plan: tuple[CheckDefinition, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+    artifacts: tuple[StoredArtifact, ...] = ()
+    stages: tuple[StageFacts, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
+    requested_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuePlace:
+    """How many stages are claimed before this one, and seconds until its result by measured times (None: unknown)."""
+
+    ahead: int
+    eta_s: float | None
+
+
+class ProgressKind(StrEnum):
+    """`run`: a run was made or changed its state; `stage`: a stage was claimed, done or put back; `plan`; `check`."""
+
+    RUN = "run"
+    STAGE = "stage"
+    PLAN = "plan"
+    CHECK = "check"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressEvent:
+    """Something that happened to a submission. `id` grows; a reader who saw `id` misses nothing after it."""
+
+    id: int
+    kind: ProgressKind
+    run: RunId
+    check: CheckId | None
+    body: dict[str, Any]
+    at: datetime
+
+
+class Counting(StrEnum):
+    """Which of a student's graded submissions counts."""
+
+    LAST = "last"
+    BEST = "best"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpecVersion:
+    """A spec as it was published once: never changed, kept as bytes so that any worker can grade by it."""
+
+    spec_slug: str
+    version: str
+    definition: Assignment
+    plan: tuple[CheckDefinition, ...]
+    blob: Sha256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferedAssignment:
+    """An assignment as one course offers it: `slug` is its address, `spec` the version that judges it now."""
+
+    id: int
+    slug: Slug
+    course_id: int
+    course_slug: str
+    title: str
+    due_at: datetime | None
+    time_zone: str
+    uploads_per_day: int
+    counting: Counting
+    spec: SpecVersion

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from grader.domain.course import Person
+from grader.domain.ids import AssignmentId, CourseId, Owner, Sha256, Slug, SubmissionId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """Bytes that are already durable in the blob store, and the name they came under."""
+
+    name: str
+    sha256: Sha256
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """The exact bytes a student handed in once. `number` counts the owner's submissions for the assignment from 1.
+
+    `late_days` are started days after the due date.
+    """
+
+    id: SubmissionId
+    assignment: Slug
+    assignment_id: AssignmentId
+    course_id: CourseId
+    person: Person
+    owner: Owner
+    team: str | None
+    number: int
+    file: str
+    sha256: Sha256
+    size_bytes: int
+    received_at: datetime
+    late_days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """A promise that the submission is not lost. `is_new` is False where the same upload came twice."""
+
+    id: SubmissionId
+    assignment: Slug
+    sha256: Sha256
+    received_at: datetime
+    file: str
+    size_bytes: int
+    number: int
+    late_days: int
+    is_new: bool

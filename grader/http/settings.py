@@ -1,0 +1,83 @@
+"""What a server reads from its environment, once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader.domain.errors import SetupError
+
+
+class BadSettings(SetupError):
+    """A setting is missing or cannot be used."""
+
+    code = "bad-settings"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OidcSettings:
+    issuer: str
+    client_id: str
+    client_secret: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """`public_url` decides whether cookies are marked Secure (https) and what forms may come from."""
+
+    database_url: str
+    broker_url: str
+    blobs_url: str
+    public_url: str
+    secret: str
+    oidc: OidcSettings | None = None
+
+    @property
+    def has_tls(self) -> bool:
+        return self.public_url.startswith("https://")
+
+
+def server_settings(environment: Mapping[str, str]) -> ServerSettings:
+    """Read them.
+
+    Raises:
+        BadSettings: one is missing; the sentence names it.
+
+    """
+    issuer = environment.get("GRADER_OIDC_ISSUER", "")
+    oidc = (
+        OidcSettings(
+            issuer=issuer,
+            client_id=_needed(environment, "GRADER_OIDC_CLIENT_ID"),
+            client_secret=_secret(environment, "GRADER_OIDC_CLIENT_SECRET_FILE"),
+        )
+        if issuer
+        else None
+    )
+    return ServerSettings(
+        database_url=_needed(environment, "GRADER_DATABASE_URL"),
+        broker_url=_needed(environment, "GRADER_BROKER_URL"),
+        blobs_url=_needed(environment, "GRADER_BLOBS_URL"),
+        public_url=environment.get("GRADER_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/"),
+        secret=_secret(environment, "GRADER_SECRET_FILE"),
+        oidc=oidc,
+    )
+
+
+def _needed(environment: Mapping[str, str], name: str) -> str:
+    value = environment.get(name, "")
+    if not value:
+        raise BadSettings(f"{name} is not set; docs/settings.md says what it is for.")
+    return value
+
+
+def _secret(environment: Mapping[str, str], name: str) -> str:
+    path = Path(_needed(environment, name))
+    try:
+        secret = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise BadSettings(f"{name} names {path}, which cannot be read: {error.strerror}.") from error
+    if len(secret) < 16:
+        raise BadSettings(f"{path}, named by {name}, should hold a random secret of at least 16 characters.")
+    return secret

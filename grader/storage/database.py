@@ -1,0 +1,115 @@
+"""The database: one engine per process, one transaction per unit of work, messages only after the commit."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sqlalchemy import Engine, create_engine, func, select
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.orm import Session
+
+from grader.domain.errors import DatabaseBusy
+from grader.domain.grading import Queue
+
+log = logging.getLogger(__name__)
+
+# A statement that waits longer for a lock than this meets something stuck; nothing of ours holds one for a second.
+_LOCK_TIMEOUT_MS = 10_000
+_STATEMENT_TIMEOUT_MS = 30_000
+_CONNECT_S = 5
+
+
+class WakeUps(Protocol):
+    """Tells workers to look into the database. May fail: the sweep makes up for it."""
+
+    def send(self, queue: Queue) -> None: ...
+
+
+class NoWakeUps:
+    """For processes that never queue work, and for tests that drive the queue themselves."""
+
+    def send(self, queue: Queue) -> None:
+        del queue
+
+
+@dataclass(slots=True)
+class Work:
+    """A unit of work: one session, one transaction, and what is to be sent once it is committed."""
+
+    session: Session
+    _queues: list[Queue] = field(default_factory=list)
+
+    def wake(self, queue: Queue) -> None:
+        """Have a worker of this queue woken after the commit."""
+        self._queues.append(queue)
+
+    def queues_to_wake(self) -> tuple[Queue, ...]:
+        return tuple(self._queues)
+
+
+class Database:
+    """Connections to one PostgreSQL. Safe to share between threads.
+
+    Args:
+        url: an SQLAlchemy URL, `postgresql+psycopg://...`.
+        wakeups: told about new work after each commit.
+        pool: connections kept open; as many again may be opened under load.
+
+    """
+
+    def __init__(self, url: str, wakeups: WakeUps | None = None, *, pool: int = 10) -> None:
+        self.url = url
+        self._wakeups = wakeups or NoWakeUps()
+        self.engine: Engine = create_engine(
+            url,
+            pool_size=pool,
+            max_overflow=pool,
+            pool_timeout=10,
+            # A connection that died with a restarted server is noticed before it is used.
+            pool_pre_ping=True,
+            connect_args={
+                "connect_timeout": _CONNECT_S,
+                "options": f"-c lock_timeout={_LOCK_TIMEOUT_MS} -c statement_timeout={_STATEMENT_TIMEOUT_MS} "
+                "-c timezone=UTC",
+            },
+        )
+
+    @contextmanager
+    def begin(self) -> Iterator[Work]:
+        """One transaction: committed at the end of the block, rolled back when it raises.
+
+        Raises:
+            DatabaseBusy: the database cannot be reached, or was restarted under us; nothing was committed unless the
+                connection broke during the commit itself, which is why whoever tries again must be idempotent.
+
+        """
+        session = Session(self.engine, expire_on_commit=False)
+        work = Work(session)
+        try:
+            with session:
+                yield work
+                session.commit()
+        except (OperationalError, InterfaceError) as error:
+            raise DatabaseBusy from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise DatabaseBusy from error
+            raise
+        for queue in work.queues_to_wake():
+            self._wakeups.send(queue)
+
+    def is_ready(self) -> bool:
+        """Whether the database answers."""
+        try:
+            with self.begin() as work:
+                work.session.execute(select(func.now()))
+        except DatabaseBusy:
+            return False
+        return True
+
+    def close(self) -> None:
+        self.engine.dispose()

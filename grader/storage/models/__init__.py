@@ -1,0 +1,38 @@
+"""Every table, so that whoever imports this package sees the whole schema."""
+
+from grader.storage.models.assignments import AssignmentRow, SpecVersionRow
+from grader.storage.models.base import Base
+from grader.storage.models.people import (
+    CourseRow,
+    MembershipRow,
+    PersonRow,
+    SessionRow,
+    SignInAttemptRow,
+    TeamRow,
+    TokenRow,
+)
+from grader.storage.models.runs import ArtifactRow, CheckResultRow, ProgressEventRow, RunRow, StageRow, WorkerRow
+from grader.storage.models.submissions import AuditEventRow, GradebookEntryRow, OverrideRow, SubmissionRow
+
+__all__ = [
+    "ArtifactRow",
+    "AssignmentRow",
+    "AuditEventRow",
+    "Base",
+    "CheckResultRow",
+    "CourseRow",
+    "GradebookEntryRow",
+    "MembershipRow",
+    "OverrideRow",
+    "PersonRow",
+    "ProgressEventRow",
+    "RunRow",
+    "SessionRow",
+    "SignInAttemptRow",
+    "SpecVersionRow",
+    "StageRow",
+    "SubmissionRow",
+    "TeamRow",
+    "TokenRow",
+    "WorkerRow",
+]
