@@ -1,0 +1,170 @@
+"""What one engine reports of a run, and how it is stopped in the middle of one."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+
+from grader.domain.check import Stage
+from grader.domain.errors import TransientError
+from grader.domain.run import RunFacts, RunStatus
+from grader.engine.pipeline import Engine, GradeOptions
+from grader.formats.gradescope import to_gradescope
+from grader.formats.jsonreport import to_json
+from tests.engine.sandbox.fakes import FakeBackend
+
+CODE = b"def add(a, b):\n    return a + b\ndef spin():\n    while True:\n        pass\n"
+ADDS = """
+@check("A1", points=1, title="adds")
+def test_add(student):
+    from grader.checks import picture
+    picture("p", torch.zeros(2, 2), title="A picture")
+    assert student.add(1, 2) == 3
+
+@check("A1", points=1, title="the gate", stage="gate")
+def test_gate(student):
+    assert student.defines("add")
+"""
+SPINS = '@check("A1", points=1, title="x", timeout_s=300)\ndef test_spin(student):\n    student.spin()\n'
+STUCK = '@check("A1", points=1, title="x", timeout_s=300)\ndef test_stuck():\n    time.sleep(300)\n'
+
+
+class Grading(threading.Thread):
+    """One call of `grade` in a thread of its own; `reached` is set when a check has begun."""
+
+    def __init__(self, engine, spec):
+        super().__init__(daemon=True)
+        self.engine, self.spec = engine, spec
+        self.events, self.ending = [], None
+        self.reached = threading.Event()
+        self.start()
+
+    def run(self):
+        try:
+            self.ending = self.engine.grade(self.spec, "model.py", CODE, None, self.hear)
+        except BaseException as error:
+            self.ending = error
+
+    def hear(self, event):
+        self.events.append(event)
+        if event.kind == "started":
+            self.reached.set()
+
+    def is_interrupted(self):
+        """Waits for the end, far less long than the check would take."""
+        self.join(60)
+        return not self.is_alive() and isinstance(self.ending, TransientError)
+
+
+def test_facts_are_for_staff_and_change_no_output(plain, make_spec):
+    spec = make_spec(ADDS, checks=2)
+    with Engine(plain, expected=1) as engine:
+        report = engine.grade(spec, "model.py", CODE, GradeOptions(seed="s"))
+    assert report.score == 2
+    facts = report.facts
+    assert facts == RunFacts(
+        sandbox="plain", sandboxes=1, endings=("killed",), peak_bytes=1000, cpu_s=0.25, seed="s", torch=facts.torch,
+        files=(("model.py", facts.files[0][1], ""),),
+    )  # fmt: skip
+    assert facts.torch.startswith("2.") and facts.files[0][1] not in ("unreadable", "unparsed")
+    assert [artifact.name for result in report.checks for artifact in result.artifacts] == ["p"]
+    told = json.loads(to_json(report, with_file=False))
+    assert "facts" not in told and all("artifacts" not in one for one in told["checks"])
+    assert b"PNG" not in to_gradescope(report).encode()
+
+
+def test_two_calls_for_two_stages_add_up_to_one_for_all(plain, make_spec):
+    spec = make_spec(ADDS, checks=2)
+    with Engine(plain, expected=3) as engine:
+        gate, unit, whole = (
+            engine.grade(spec, "model.py", CODE, GradeOptions(seed="s", stages=stages))
+            for stages in ((Stage.GATE,), (Stage.UNIT,), tuple(Stage))
+        )
+    assert [result.id for result in gate.checks] == ["A1.gate"]
+    assert [result.id for result in unit.checks] == ["A1.add"]
+    assert (gate.score, unit.score, whole.score, gate.max_score) == (1, 1, 2, 2)
+    assert {result.id for result in whole.checks} == {"A1.gate", "A1.add"}
+
+
+def test_what_a_listener_raises_ends_the_run_and_is_passed_on(plain, make_spec):
+    """A worker that has lost its claim stops the run so."""
+    heard = []
+
+    def lose(event):
+        heard.append(event.kind)
+        if event.kind == "check":
+            raise KeyError("claim lost")
+
+    with Engine(plain, expected=1) as engine, pytest.raises(KeyError, match="claim lost"):
+        engine.grade(make_spec(ADDS, checks=2), "model.py", CODE, None, lose)
+    assert heard.count("check") == 1
+    assert not any(sandbox.is_alive() for sandbox in plain.started)
+
+
+@pytest.mark.parametrize("source", [SPINS, STUCK])
+def test_closing_ends_a_run_at_once_and_blames_nobody(plain, make_spec, source):
+    engine = Engine(plain, expected=1)
+    grading = Grading(engine, make_spec(source, checks=1))
+    assert grading.reached.wait(60)
+    engine.close()
+    assert grading.is_interrupted(), grading.ending
+    assert "interrupted" in str(grading.ending)
+    assert [event.kind for event in grading.events] == ["plan", "stage", "started"], "no result, the student's least"
+    assert not any(sandbox.is_alive() for sandbox in plain.started)
+
+
+@pytest.mark.sandbox
+def test_closing_ends_a_run_in_a_real_sandbox_too(usable_bwrap, make_spec):
+    spec = make_spec(SPINS, checks=1)
+    engine = Engine(usable_bwrap, expected=1)
+    grading = Grading(engine, spec)
+    assert grading.reached.wait(120)
+    engine.close()
+    assert grading.is_interrupted(), grading.ending
+    assert [event.kind for event in grading.events] == ["plan", "stage", "started"]
+
+
+def test_closing_ends_a_run_that_still_waits_for_its_sandbox(make_spec):
+    backend = FakeBackend(lambda sandbox: None)  # never ready
+    engine = Engine(backend, expected=1)
+    grading = Grading(engine, make_spec(SPINS, checks=1))
+    assert grading.reached.wait(60)
+    engine.close()
+    assert grading.is_interrupted(), grading.ending
+
+
+def test_closing_ends_a_run_that_still_waits_for_its_harness(make_spec):
+    engine = Engine(FakeBackend(lambda sandbox: None), expected=1)
+    grading = Grading(engine, make_spec(SPINS, checks=1))
+    engine.close()
+    assert grading.is_interrupted(), grading.ending
+    assert grading.events == []
+
+
+def test_closing_ends_whoever_waits_for_readiness():
+    engine = Engine(FakeBackend(lambda sandbox: None), expected=1)
+    ended = []
+
+    def wait():
+        try:
+            engine.await_ready()
+        except Exception as error:
+            ended.append(error)
+
+    waiting = threading.Thread(target=wait, daemon=True)
+    waiting.start()
+    engine.close()
+    waiting.join(60)
+    assert not waiting.is_alive() and len(ended) == 1
+
+
+def test_a_closed_engine_grades_nothing_more_and_may_be_closed_again(make_spec):
+    spec = make_spec(SPINS, checks=1)
+    engine = Engine(FakeBackend(lambda sandbox: None), expected=1)
+    engine.close()
+    engine.close()
+    with pytest.raises(TransientError):
+        engine.grade(spec, "model.py", CODE)
+    assert engine.grade(spec, "notes.exe", b"x").status is RunStatus.REJECTED, "that takes no sandbox"
