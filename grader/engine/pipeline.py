@@ -124,10 +124,16 @@ class Engine:
 
         Raises:
             NoSandbox, SandboxLost, RunFailed: it will not come to that.
+            TransientError: the engine was closed meanwhile.
 
         """
-        self._harnesses.await_ready()
-        self._sandboxes.await_ready()
+        try:
+            self._harnesses.await_ready()
+            self._sandboxes.await_ready()
+        except GraderError as error:
+            if self._is_closed:
+                raise TransientError("The engine was closed before it was ready.") from error
+            raise
 
     def grade(
         self,

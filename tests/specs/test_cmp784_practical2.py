@@ -205,6 +205,18 @@ def test_epochs_are_counted_in_what_a_cell_shows(spec, text, epochs):
     assert spec.test_training.epochs_shown(text) == epochs
 
 
+def test_the_picture_shows_inputs_and_likeliest_colours_and_no_label(spec):
+    data = spec.data.from_photographs()
+    chosen = torch.randint(0, 24, (128, 32, 32))
+    shown = spec.test_training._coloured(data, F.one_hot(chosen, 24).movedim(3, 1).double())
+    assert shown.shape == (66, 8 * 34 - 2, 3)
+    for index in (0, 7):
+        place = slice(34 * index, 34 * index + 32)
+        assert torch.equal(shown[34:, place], torch.from_numpy(data.colours)[chosen[index]])
+        grey = (data.validation_inputs[index, 0] * 255).round().to(torch.uint8)
+        assert all(torch.equal(shown[:32, place, channel], grey) for channel in range(3))
+
+
 def test_the_soft_iou_loss(spec):
     scores = torch.full((1, 2, 2, 2), -30.0, dtype=torch.float64)
     truth = torch.tensor([[[1, 0], [1, 0]]])
