@@ -84,8 +84,10 @@ def _show(
 
 def _coloured(data: Colourisation, predictions: Tensor) -> Tensor:
     """Above what went in, below the likeliest colours for the network. The true ones are labels and stay out."""
-    grey = data.validation_inputs[:_SHOWN].expand(-1, 3, -1, -1)
-    likeliest = torch.from_numpy(data.colours)[predictions[:_SHOWN].argmax(1)].permute(0, 3, 1, 2)
+    # Half of the pictures are of one shade, and show nothing.
+    liveliest = data.validation_inputs.flatten(1).std(1).topk(_SHOWN).indices
+    grey = data.validation_inputs[liveliest].expand(-1, 3, -1, -1)
+    likeliest = torch.from_numpy(data.colours)[predictions[liveliest].argmax(1)].permute(0, 3, 1, 2)
     return grid(torch.cat([grey, likeliest / 255]), columns=_SHOWN)
 
 
