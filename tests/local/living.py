@@ -1,0 +1,34 @@
+"""What of this machine's processes works in a folder or was started with it in its arguments."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+# Generous: it bounds a wait for something that has to happen, and is no measurement.
+PATIENCE_S = 30.0
+
+
+def living_in(folder: Path) -> list[str]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            where = str((entry / "cwd").readlink())
+        except OSError:
+            continue
+        if where.startswith(str(folder)) or str(folder) in words:
+            found.append(f"{entry.name} {words} in {where}")
+    return found
+
+
+def eventually(question: Callable[[], object]) -> bool:
+    until = time.monotonic() + PATIENCE_S
+    while not question():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
