@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
+from grader.http.metrics import Metrics
 from grader.http.settings import ServerSettings
 from grader.storage.announcements import Announcements
 from grader.storage.blobs import Blobs
@@ -14,12 +16,14 @@ from grader.storage.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """One per server process."""
+    """One per server process. `stopping` is set when the server begins to shut down: event streams end then."""
 
     database: Database
     blobs: Blobs
     announcements: Announcements
     settings: ServerSettings
+    metrics: Metrics = field(default_factory=Metrics)
+    stopping: threading.Event = field(default_factory=threading.Event)
 
 
 def services_of(request: Request) -> Services:

@@ -1,14 +1,43 @@
-"""One file out of a multipart request, streamed into the blob store, limits enforced while it streams."""
+"""One file out of a multipart request, streamed into the blob store, limits enforced while it streams.
+
+The invariant: a receipt is answered only when bytes and rows are durable; whoever goes away or is refused before that
+leaves nothing behind. The accepted gap: an upload that is refused by the very last step (the day's quota was used by
+another upload that came in meanwhile) leaves its bytes in the store under their digest, and no row that names them.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import secrets
+import sys
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+import anyio
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from grader.domain.course import Reader
+from grader.domain.errors import BadRequest, DatabaseBusy, GraderError, UploadTooLarge
 from grader.domain.grading import OfferedAssignment
-from grader.domain.submission import Receipt
+from grader.domain.submission import Receipt, Upload
+from grader.http.identity import CSRF_FIELD, CSRF_HEADER, bearer_of, require_csrf, session_of_request
+from grader.http.multipart import FIELD_CHARACTERS, MultipartReader
+from grader.http.services import Services, services_of
+from grader.intake.archive import list_upload
+from grader.intake.files import match
+from grader.service import submissions
+from grader.service.accounts import SignedIn
+from grader.storage.blobs import BlobWriter
+
+FILE_FIELD = "file"
+KEY_FIELD = "idempotency_key"
+# Boundaries, part headers and the small fields around the file.
+_ENVELOPE_BYTES = 64 * 2**10
+# A network's chunks are small; a hop into a thread for each would cost more than the write.
+_WRITE_BYTES = 256 * 2**10
+# Listing reads the upload into memory, so that many large ones at once take turns.
+_LISTERS = anyio.CapacityLimiter(4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +54,146 @@ async def receive_upload(
     """The whole of an upload: refuse early, stream, list the archive, match the file rules, keep, write the rows.
 
     The receipt is returned after bytes and rows are durable. Both doors call this. The multipart field is `file`; a
-    field `idempotency_key` may precede it. Blocking work runs in threads.
+    field `idempotency_key` may precede it. Where the request comes with a web session, its CSRF token must be in the
+    header or in a field `csrf` that precedes the file. Blocking work runs in threads.
 
     Raises:
         UploadTooLarge, BadArchive, MissingFile, BadRequest (no file field), QuotaUsed, PastDeadline, StorageFull,
-        DatabaseBusy.
+        DatabaseBusy, BadCsrf.
 
     """
-    raise NotImplementedError
+    services = services_of(request)
+    try:
+        receipt = await _received(request, services, reader, assignment, idempotency_key)
+    except GraderError:
+        services.metrics.uploads.labels(outcome="refused").inc()
+        raise
+    services.metrics.uploads.labels(outcome="received" if receipt.is_new else "again").inc()
+    return receipt
+
+
+async def _received(
+    request: Request, services: Services, reader: Reader, assignment: OfferedAssignment, key: str | None
+) -> Receipt:
+    limit = assignment.spec.definition.limits.archive_bytes
+    form = MultipartReader(request.headers.get("Content-Type", ""), file_field=FILE_FIELD)
+    _refuse_by_length(request, limit)
+    key = _checked_key(key) if key else None
+    session = await run_in_threadpool(_refuse_early, services, request, reader, assignment)
+    async with _writer(services) as writer:
+        await _stream(request, form, writer, session, limit)
+        key = key or _checked_key(form.fields.get(KEY_FIELD) or None)
+        upload = await anyio.to_thread.run_sync(_keep, writer, form.finish(), assignment, limiter=_LISTERS)
+    return await run_in_threadpool(_write_rows, services, reader, assignment, upload, key)
+
+
+def _refuse_by_length(request: Request, limit: int) -> None:
+    length = request.headers.get("Content-Length", "")
+    if length.isdecimal() and int(length) > limit + _ENVELOPE_BYTES:
+        raise _too_large(limit)
+
+
+def _too_large(limit: int) -> UploadTooLarge:
+    return UploadTooLarge(
+        f"The upload is larger than the {limit / 2**20:.0f} MiB this assignment allows; leave out data sets, "
+        "checkpoints and virtual environments, and upload it again."
+        if limit >= 2**20
+        else f"The upload is larger than the {limit:,} bytes this assignment allows; leave out what was not asked for."
+    )
+
+
+def _refuse_early(
+    services: Services, request: Request, reader: Reader, assignment: OfferedAssignment
+) -> SignedIn | None:
+    """The session whose CSRF token must still come in a field; None when nothing more is needed."""
+    session = session_of_request(request) if bearer_of(request) is None else None
+    given = request.headers.get(CSRF_HEADER)
+    if session is not None and given is not None:
+        require_csrf(request, session, given)
+    with services.database.begin() as work:
+        submissions.refuse_unless_open(work, reader, assignment)
+    return session if given is None else None
+
+
+@contextlib.asynccontextmanager
+async def _writer(services: Services) -> AsyncIterator[BlobWriter]:
+    """The blob store's writer, entered and left in threads; left even when the server is told to stop."""
+    manager = services.blobs.writer()
+    writer = await run_in_threadpool(manager.__enter__)
+    try:
+        yield writer
+    except BaseException:
+        with anyio.CancelScope(shield=True):
+            await run_in_threadpool(manager.__exit__, *sys.exc_info())
+        raise
+    else:
+        await run_in_threadpool(manager.__exit__, None, None, None)
+
+
+async def _stream(
+    request: Request, form: MultipartReader, writer: BlobWriter, session: SignedIn | None, limit: int
+) -> None:
+    """Write the file's bytes on as they come.
+
+    Raises:
+        UploadTooLarge: at the first byte too many.
+        BadCsrf: the file begins, and no field before it held the session's token.
+        ClientDisconnect: whoever was sending went away.
+
+    """
+    received = written = 0
+    waiting: list[bytes] = []
+    waiting_bytes = 0
+    async for chunk in request.stream():
+        received += len(chunk)
+        piece = form.feed(chunk)
+        written += len(piece)
+        waiting_bytes += len(piece)
+        if written > limit or received > limit + _ENVELOPE_BYTES:
+            raise _too_large(limit)
+        if session is not None and form.file_name is not None:
+            require_csrf(request, session, form.fields.get(CSRF_FIELD, ""))
+            session = None
+        waiting.append(piece)
+        if waiting_bytes >= _WRITE_BYTES:
+            await run_in_threadpool(writer.write, b"".join(waiting))
+            waiting, waiting_bytes = [], 0
+    if waiting_bytes:
+        await run_in_threadpool(writer.write, b"".join(waiting))
+    form.finish()
+
+
+def _keep(writer: BlobWriter, name: str, assignment: OfferedAssignment) -> Upload:
+    """List the upload, hold it against the file rules, and make it durable."""
+    definition = assignment.spec.definition
+    with writer.reader() as stream:
+        listing = list_upload(name, stream.read(), definition.limits)
+    match(listing, definition.files)
+    stored = writer.keep()
+    return Upload(name=listing.name, sha256=stored.sha256, size_bytes=stored.size_bytes)
+
+
+def _checked_key(key: str | None) -> str:
+    if key is None:
+        # For this request alone, so that it may be tried again.
+        return f"request-{secrets.token_hex(16)}"
+    if len(key) > FIELD_CHARACTERS or not key.isascii() or not key.isprintable():
+        raise BadRequest(f"An idempotency key is at most {FIELD_CHARACTERS} printable ASCII characters.")
+    return key
+
+
+def _write_rows(services: Services, reader: Reader, assignment: OfferedAssignment, upload: Upload, key: str) -> Receipt:
+    """Submission, run and first stage in one transaction.
+
+    A connection that breaks during the commit leaves open whether it happened, so it is tried once more under the same
+    key: the second time finds what the first one wrote.
+    """
+    try:
+        return _write_once(services, reader, assignment, upload, key)
+    except DatabaseBusy:
+        return _write_once(services, reader, assignment, upload, key)
+
+
+def _write_once(services: Services, reader: Reader, assignment: OfferedAssignment, upload: Upload, key: str) -> Receipt:
+    with services.database.begin() as work:
+        return submissions.receive(work, reader, assignment, upload, idempotency_key=key)

@@ -1,0 +1,83 @@
+"""The outermost layer of the server: a name for each request, headers on each answer, one place for our own faults.
+
+The invariant: whatever happens inside, the caller gets a problem document without traceback, and the log gets the
+traceback under the id that the caller was told.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Mapping
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from grader.http import problems
+from grader.http.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+REQUEST_ID = "X-Request-ID"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class Edge:
+    """ASGI middleware. `headers` are set on every answer that does not set them itself."""
+
+    def __init__(self, app: ASGIApp, *, headers: Mapping[str, str], metrics: Metrics) -> None:
+        self._app = app
+        self._headers = dict(headers)
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = secrets.token_hex(8)
+        scope.setdefault("state", {})["request_id"] = request_id
+        answer = _Answer(send, self._headers | {REQUEST_ID: request_id}, private=scope["path"].startswith("/api/"))
+        begun_at = time.monotonic()
+        try:
+            await self._app(scope, receive, answer)
+        except ClientDisconnect:
+            log.info("request %s: the client went away", request_id)
+        except Exception as error:
+            log.exception("request %s: %s %r failed", request_id, scope["method"], scope["path"])
+            if not answer.status:
+                await problems.answer(Request(scope), error)(scope, receive, answer)
+        if answer.status:
+            seconds = answer.begun_at - begun_at
+            self._metrics.latency.labels(_method(scope), _route(scope), str(answer.status)).observe(seconds)
+
+
+class _Answer:
+    """Passes an answer on, with headers; remembers when it began (monotonic seconds) and its status (0: not begun)."""
+
+    def __init__(self, send: Send, headers: Mapping[str, str], *, private: bool) -> None:
+        self.status = 0
+        self.begun_at = 0.0
+        self._send = send
+        self._headers = headers
+        self._private = private
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status, self.begun_at = message["status"], time.monotonic()
+            headers = MutableHeaders(scope=message)
+            for name, value in self._headers.items():
+                headers.setdefault(name, value)
+            if self._private:
+                headers.setdefault("Cache-Control", "no-store")
+        await self._send(message)
+
+
+def _method(scope: Scope) -> str:
+    # A made-up method must not make a series of its own.
+    return scope["method"] if scope["method"] in _METHODS else "other"
+
+
+def _route(scope: Scope) -> str:
+    return str(getattr(scope.get("route"), "path", "other"))
