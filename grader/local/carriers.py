@@ -54,8 +54,9 @@ def usable_program(
     there = root / program
     if _runs(there, identity):
         return there
-    stat = there.stat()
-    key = hashlib.sha256(f"{there} {stat.st_mtime_ns} {stat.st_size}".encode()).hexdigest()[:16]
+    carrier = root / parts[0]
+    # An upgraded package writes its folder anew.
+    key = hashlib.sha256(f"{carrier} {carrier.stat().st_mtime_ns}".encode()).hexdigest()[:16]
     copy = cache / key
     try:
         if not (copy / program).exists():

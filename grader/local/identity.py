@@ -50,8 +50,20 @@ def server_identity(data: Path) -> Identity | None:
     )
 
 
-def named_identity() -> Identity:
-    """Somebody who is in the password file, which initdb insists on. Raises `FolderUnusable` if there is nobody."""
+def named_identity() -> Identity | None:
+    """Somebody who is in the password file, which initdb insists on; None: ourselves.
+
+    Raises `FolderUnusable` if there is nobody.
+    """
+    if os.geteuid() != 0:
+        try:
+            pwd.getpwuid(os.geteuid())
+        except KeyError as error:
+            raise FolderUnusable(
+                f"PostgreSQL makes its data folder only for a user with a name, and user {os.geteuid()} has none: "
+                "add a line for it to /etc/passwd."
+            ) from error
+        return None
     accounts = sorted(pwd.getpwall(), key=lambda account: account.pw_name != "nobody")
     for account in accounts:
         if account.pw_uid != 0 and _is_mapped(account.pw_uid):

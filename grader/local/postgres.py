@@ -84,7 +84,7 @@ class PrivatePostgres(PrivateServer):
         fresh.mkdir(mode=0o700)
         identity = server_identity(fresh)
         # initdb wants a name for its user; the server does not, so the data change hands afterwards.
-        maker = named_identity() if identity else None
+        maker = named_identity()
         if maker:
             hand_over(fresh, maker)
         log = self.folder / "initdb.log"

@@ -10,7 +10,7 @@ import textwrap
 
 import psycopg
 import pytest
-from living import eventually, living_in
+from living import PATIENCE_S, eventually, living_in
 
 from grader.local.faults import AlreadyRunning, ServiceFailed
 from grader.local.leashed import Command, LeashedProcess
@@ -89,8 +89,8 @@ class TestTheParentEnds:
     def test_one_interrupt_from_the_terminal_stops_all_of_it_cleanly(self, grader_up):
         process, folder = grader_up
         os.killpg(process.pid, signal.SIGINT)
-        assert process.stdout.readline() == "down\n"
-        assert process.wait() == 0
+        assert process.communicate(timeout=PATIENCE_S)[0] == "down\n"
+        assert process.returncode == 0
         assert living_in(folder) == []
         assert "received fast shutdown request" in (folder / "postgres" / "postgres.log").read_text()
 

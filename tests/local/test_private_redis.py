@@ -10,6 +10,8 @@ import pytest
 import redis
 from kombu import Connection
 from living import eventually, living_in
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from grader.local.faults import AlreadyRunning, ServiceFailed
 from grader.local.redis import PrivateRedis
@@ -107,7 +109,7 @@ def test_a_port_wants_the_password_of_the_folder(tmp_path):
         assert connection.ping()
     with Connection(server.url) as connection, connection.SimpleQueue("wakeups") as queue:
         queue.put("x")
-    with redis.Redis(port=port) as stranger, pytest.raises(redis.AuthenticationError):
+    with redis.Redis(port=port, retry=Retry(NoBackoff(), 0)) as stranger, pytest.raises(redis.AuthenticationError):
         stranger.ping()
     assert "requirepass" not in Path(f"/proc/{server.pid}/cmdline").read_text()
     server.stop()

@@ -90,12 +90,14 @@ class TestStarting:
 
 class TestKeeping:
     def test_a_crashed_service_is_started_again(self, supervisor, tmp_path):
-        supervisor.start([ServiceProcess(name="web", argv=shell("echo up; exec sleep 600"))])
+        said = supervisor.log("web")
+        ready = lambda: "up" in said.read_text()  # noqa: E731
+        supervisor.start([ServiceProcess(name="web", argv=shell("echo up; exec sleep 600"), ready=ready)])
         first = supervisor.processes()[0].pid
         os.kill(first, signal.SIGKILL)
         assert eventually(lambda: supervisor.processes()[0].alive and supervisor.processes()[0].restarts == 1)
         assert supervisor.processes()[0].pid != first
-        assert eventually(lambda: supervisor.log("web").read_text() == "up\nup\n")  # the first life's words are kept
+        assert eventually(lambda: said.read_text() == "up\nup\n")  # the first life's words are kept
 
     def test_one_that_is_not_to_be_restarted_ends_the_wait_with_its_last_words(self, supervisor):
         once = ServiceProcess(name="migration", argv=shell("sleep 0.2; echo table is locked; exit 4"), restart=False)
