@@ -11,9 +11,10 @@ from pathlib import Path
 import psycopg
 import pytest
 import sqlalchemy
-from living import eventually, living_in
+from living import PATIENCE_S, eventually, living_in
 
 from grader.local.faults import AlreadyRunning, FolderUnusable, ServiceFailed
+from grader.local.leftovers import end_leftover
 from grader.local.postgres import PrivatePostgres
 
 
@@ -123,6 +124,13 @@ class TestLeftovers:
         server.revive()
         assert ask(server, "SELECT text FROM kept") == ["committed"]
 
+    def test_whoever_still_works_in_the_folder_is_ended_first(self, tmp_path):
+        survivor = subprocess.Popen(["sleep", "600"], cwd=tmp_path)
+        (tmp_path / "server.pid").write_text(f"{survivor.pid}\n")
+        end_leftover(tmp_path, "server.pid", signal.SIGINT)
+        assert survivor.wait(PATIENCE_S) == -signal.SIGINT
+        assert not (tmp_path / "server.pid").exists()
+
     def test_half_a_data_folder_is_made_anew(self, tmp_path):
         half = tmp_path / "pg" / "data.new"
         half.mkdir(parents=True)
@@ -145,7 +153,8 @@ class TestRefusals:
     def test_another_process_is_refused_too(self, server):
         code = (
             "import sys, pathlib; from grader.local.faults import AlreadyRunning; "
-            "from grader.local.postgres import PrivatePostgres\n"
+            "from grader.local.leftovers import end_leftover
+from grader.local.postgres import PrivatePostgres\n"
             "try: PrivatePostgres(pathlib.Path(sys.argv[1])).start()\n"
             "except AlreadyRunning as refusal: print(refusal.code)"
         )
