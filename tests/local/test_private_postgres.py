@@ -153,8 +153,7 @@ class TestRefusals:
     def test_another_process_is_refused_too(self, server):
         code = (
             "import sys, pathlib; from grader.local.faults import AlreadyRunning; "
-            "from grader.local.leftovers import end_leftover
-from grader.local.postgres import PrivatePostgres\n"
+            "from grader.local.postgres import PrivatePostgres\n"
             "try: PrivatePostgres(pathlib.Path(sys.argv[1])).start()\n"
             "except AlreadyRunning as refusal: print(refusal.code)"
         )
