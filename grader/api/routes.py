@@ -1,7 +1,15 @@
-"""Everything under /api/v1."""
+"""Everything under /api: the endpoints of /api/v1, their document, and a page to read it."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter
 
-router = APIRouter(prefix="/api/v1")
+from grader.api import assignments, courses, events, gradebook, health, people, reference, submissions
+from grader.api.document import PREFIX
+
+router = APIRouter()
+for _noun in (people, assignments, submissions, events, gradebook, courses, health):
+    router.include_router(_noun.router, prefix=PREFIX)
+router.include_router(reference.router, include_in_schema=False)
+# Where whoever runs the service looks first.
+router.include_router(health.router, include_in_schema=False)

@@ -1,0 +1,113 @@
+"""Assignments as the API writes and reads them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field
+
+from grader.api.access import Words
+from grader.api.schemas.common import Answer, Request, Time
+from grader.domain.grading import OfferedAssignment
+from grader.service.assignments import AssignmentForStudent
+
+CountingName = Literal["last", "best"]
+StateName = Literal["waiting", "grading", "graded", "rejected", "failed"]
+
+
+class FilesAnswer(Answer):
+    """Names as the assignment asks for them."""
+
+    archive_example: str = Field(examples=["ada_lovelace_p2.zip"])
+    examples: list[str] = Field(examples=[["practical2.ipynb", "report.pdf"]])
+
+
+class PartOfAssignment(Answer):
+    id: str = Field(examples=["A"])
+    title: str = Field(examples=["Convolution"])
+    points: float = Field(examples=[10.0])
+
+
+class Standing(Answer):
+    """How the assignment stands for the student who asks. `score` and `state` are of the submission that counts."""
+
+    is_open: bool
+    days_left: int = Field(description="Late days left in the term.")
+    late_days_now: int = Field(description="Late days an upload would use now.")
+    uploads_left: int = Field(description="Uploads left today.")
+    next_upload_at: Time | None
+    submissions: int
+    state: StateName | None
+    score: float | None
+
+
+class AssignmentAnswer(Answer):
+    """`standing` is null for staff."""
+
+    slug: str = Field(examples=["cmp784-practical2"])
+    title: str = Field(examples=["Colourisation"])
+    course: str = Field(examples=["cmp784"], description="The course's slug.")
+    spec: str = Field(examples=["cmp784-practical2"])
+    spec_version: str = Field(examples=["0f3a5a1f6a10"])
+    due_at: Time | None
+    time_zone: str = Field(examples=["Europe/Istanbul"])
+    uploads_per_day: int = Field(examples=[20])
+    counting: CountingName
+    max_score: float = Field(examples=[40.0])
+    files: FilesAnswer
+    parts: list[PartOfAssignment]
+    standing: Standing | None
+
+
+class Offer(Request):
+    """What is left out stays as it is. The spec is read from the server's folder of specs."""
+
+    spec: Annotated[Words, Field(min_length=1, max_length=80, examples=["cmp784-practical2"])]
+    due_at: Annotated[AwareDatetime, Field(examples=["2026-03-02T20:59:59Z"])] | None = None
+    uploads_per_day: Annotated[int, Field(ge=1, le=1000, examples=[20])] | None = None
+    counting: CountingName | None = None
+
+
+def assignment_answer(assignment: OfferedAssignment, standing: AssignmentForStudent | None) -> AssignmentAnswer:
+    definition = assignment.spec.definition
+    return AssignmentAnswer(
+        slug=assignment.slug,
+        title=assignment.title,
+        course=assignment.course_slug,
+        spec=assignment.spec.spec_slug,
+        spec_version=assignment.spec.version,
+        due_at=assignment.due_at,
+        time_zone=assignment.time_zone,
+        uploads_per_day=assignment.uploads_per_day,
+        counting=assignment.counting.value,
+        max_score=definition.max_points,
+        files=FilesAnswer(
+            archive_example=definition.files.archive_example, examples=[rule.example for rule in definition.files.file]
+        ),
+        parts=[PartOfAssignment(id=part.id, title=part.title, points=part.points) for part in definition.part],
+        standing=None if standing is None else _standing(standing),
+    )
+
+
+def _standing(standing: AssignmentForStudent) -> Standing:
+    return Standing(
+        is_open=standing.is_open,
+        days_left=standing.days_left,
+        late_days_now=standing.late_days_now,
+        uploads_left=standing.uploads_left,
+        next_upload_at=standing.next_upload_at,
+        submissions=standing.submissions,
+        state=_state_for_student(standing.state),
+        score=standing.score,
+    )
+
+
+def _state_for_student(state: str | None) -> StateName | None:
+    """A failed run is our fault: the student reads that it is still being graded."""
+    match state:
+        case "failed" | "grading":
+            return "grading"
+        case "waiting" | "graded" | "rejected":
+            return state
+        case _:
+            return None

@@ -1,0 +1,126 @@
+"""The gradebook, its statistics and overrides, as the API writes and reads them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from grader.api.access import Words
+from grader.api.schemas.common import Answer, Listed, Mark, PersonWithNumber, Request, Time, person_with_number
+from grader.domain.gradebook import AssignmentStatistics, GradebookPage, GradebookRow
+
+
+class GradebookRowAnswer(Answer):
+    """One student: what counts, or `missing`."""
+
+    person: PersonWithNumber
+    section: str
+    team: str | None
+    submission: str | None
+    run: str | None
+    state: Literal["waiting", "grading", "graded", "rejected", "failed", "missing"]
+    score: float | None = Field(examples=[38.5])
+    max_score: float = Field(examples=[40.0])
+    scale: Mark | None
+    is_overridden: bool
+    late_days: int
+    submissions: int
+    received_at: Time | None
+
+
+class GradebookAnswer(Listed[GradebookRowAnswer]):
+    """`total` counts all rows that match, on this page or not."""
+
+    total: int = Field(examples=[412])
+
+
+class HistogramBar(Answer):
+    from_: float = Field(serialization_alias="from", examples=[30.0])
+    to: float = Field(examples=[35.0])
+    students: int = Field(examples=[17])
+
+
+class CheckRateAnswer(Answer):
+    """How many of the counting submissions pass a check."""
+
+    id: str
+    part: str
+    title: str
+    passed: int
+    judged: int
+
+
+class StatisticsAnswer(Answer):
+    students: int
+    handed_in: int
+    graded: int
+    mean_score: float | None
+    median_score: float | None
+    histogram: list[HistogramBar]
+    checks: list[CheckRateAnswer]
+    median_grading_s: float | None
+    p95_grading_s: float | None
+    waiting: int
+    being_graded: int
+    failed_runs: int
+
+
+class NewOverride(Request):
+    """A person's change to what counts; the reason is kept."""
+
+    score: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False, examples=[35.0])]
+    reason: Annotated[Words, Field(min_length=1, max_length=1000, examples=["Read again after the student asked."])]
+
+
+class MassRerun(Request):
+    dry_run: bool = False
+
+
+class MassRerunAnswer(Answer):
+    submissions: int = Field(examples=[412])
+    dry_run: bool
+
+
+def gradebook_answer(page: GradebookPage) -> GradebookAnswer:
+    return GradebookAnswer(
+        items=[_row(row) for row in page.rows], next_cursor=page.next_cursor or None, total=page.total
+    )
+
+
+def statistics_answer(statistics: AssignmentStatistics) -> StatisticsAnswer:
+    return StatisticsAnswer(
+        students=statistics.students,
+        handed_in=statistics.handed_in,
+        graded=statistics.graded,
+        mean_score=statistics.mean_score,
+        median_score=statistics.median_score,
+        histogram=[HistogramBar(from_=low, to=high, students=count) for low, high, count in statistics.histogram],
+        checks=[
+            CheckRateAnswer(id=rate.id, part=rate.part, title=rate.title, passed=rate.passed, judged=rate.judged)
+            for rate in statistics.checks
+        ],
+        median_grading_s=statistics.median_grading_s,
+        p95_grading_s=statistics.p95_grading_s,
+        waiting=statistics.waiting,
+        being_graded=statistics.being_graded,
+        failed_runs=statistics.failed_runs,
+    )
+
+
+def _row(row: GradebookRow) -> GradebookRowAnswer:
+    return GradebookRowAnswer(
+        person=person_with_number(row.person),
+        section=row.section,
+        team=row.team,
+        submission=row.submission,
+        run=row.run,
+        state="missing" if row.state is None else row.state.value,
+        score=row.score,
+        max_score=row.max_score,
+        scale=None if row.mark is None else Mark(value=row.mark.value, label=row.mark.label),
+        is_overridden=row.is_overridden,
+        late_days=row.late_days,
+        submissions=row.submissions,
+        received_at=row.received_at,
+    )

@@ -1,0 +1,129 @@
+"""Submissions as the API writes them."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from grader.api.schemas.assignments import StateName
+from grader.api.schemas.common import Answer, PersonAnswer, Time, person_answer
+from grader.api.schemas.runs import RunAnswer, StaffRunAnswer
+from grader.domain.grading import QueuePlace, RunState
+from grader.domain.submission import Receipt
+from grader.service.submissions import SubmissionLine
+
+_ID = Field(examples=["0198c0de-7d3c-7cc0-9d4f-0f3a5a1f6a10"])
+_SHA256 = Field(examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"])
+
+
+class Links(Answer):
+    """Paths on this server."""
+
+    self: str = Field(examples=["/api/v1/submissions/0198c0de-7d3c-7cc0-9d4f-0f3a5a1f6a10"])
+    events: str = Field(examples=["/api/v1/submissions/0198c0de-7d3c-7cc0-9d4f-0f3a5a1f6a10/events"])
+    page: str = Field(examples=["/submissions/0198c0de-7d3c-7cc0-9d4f-0f3a5a1f6a10"])
+
+
+class ReceiptAnswer(Answer):
+    """A promise that the submission is not lost. `is_new` is false where the same upload came twice."""
+
+    id: str = _ID
+    assignment: str = Field(examples=["cmp784-practical2"])
+    sha256: str = _SHA256
+    received_at: Time
+    file: str = Field(examples=["ada_lovelace_p2.zip"])
+    size_bytes: int = Field(examples=[48_213])
+    number: int = Field(examples=[3])
+    late_days: int = Field(examples=[0])
+    is_new: bool
+    links: Links
+
+
+class SubmissionLineAnswer(Answer):
+    """`counts` marks the submission that counts for its student."""
+
+    id: str = _ID
+    assignment: str = Field(examples=["cmp784-practical2"])
+    person: PersonAnswer
+    team: str | None
+    number: int = Field(examples=[3])
+    file: str = Field(examples=["ada_lovelace_p2.zip"])
+    sha256: str = _SHA256
+    size_bytes: int = Field(examples=[48_213])
+    received_at: Time
+    late_days: int = Field(examples=[0])
+    state: StateName
+    score: float | None = Field(examples=[38.5])
+    max_score: float = Field(examples=[40.0])
+    counts: bool
+
+
+class QueueAnswer(Answer):
+    """`ahead` stages are claimed before this one; `eta_s` seconds until its result by measured times."""
+
+    ahead: int = Field(examples=[2])
+    eta_s: float | None = Field(examples=[35.0])
+
+
+class SubmissionAnswer(SubmissionLineAnswer):
+    """A line with its newest run, as this reader may see it."""
+
+    run: StaffRunAnswer | RunAnswer
+    queue: QueueAnswer | None
+
+
+def receipt_answer(receipt: Receipt, prefix: str) -> ReceiptAnswer:
+    return ReceiptAnswer(
+        id=receipt.id,
+        assignment=receipt.assignment,
+        sha256=receipt.sha256,
+        received_at=receipt.received_at,
+        file=receipt.file,
+        size_bytes=receipt.size_bytes,
+        number=receipt.number,
+        late_days=receipt.late_days,
+        is_new=receipt.is_new,
+        links=Links(
+            self=f"{prefix}/submissions/{receipt.id}",
+            events=f"{prefix}/submissions/{receipt.id}/events",
+            page=f"/submissions/{receipt.id}",
+        ),
+    )
+
+
+def line_answer(line: SubmissionLine, *, for_staff: bool) -> SubmissionLineAnswer:
+    submission = line.submission
+    return SubmissionLineAnswer(
+        id=submission.id,
+        assignment=submission.assignment,
+        person=person_answer(submission.person),
+        team=submission.team,
+        number=submission.number,
+        file=submission.file,
+        sha256=submission.sha256,
+        size_bytes=submission.size_bytes,
+        received_at=submission.received_at,
+        late_days=submission.late_days,
+        state=shown_state(line.state, for_staff=for_staff),
+        score=line.score,
+        max_score=line.max_score,
+        counts=line.counts,
+    )
+
+
+def submission_answer(line: SubmissionLineAnswer, run: RunAnswer, place: QueuePlace | None) -> SubmissionAnswer:
+    # The run is what this reader may see of it, so its state and score are the line's too.
+    return SubmissionAnswer(
+        **line.model_dump(exclude={"state", "score", "max_score"}),
+        state=run.state,
+        score=run.score,
+        max_score=run.max_score,
+        run=run,
+        queue=None if place is None else QueueAnswer(ahead=place.ahead, eta_s=place.eta_s),
+    )
+
+
+def shown_state(state: RunState, *, for_staff: bool) -> StateName:
+    """A failed run is our fault: the student reads that it is still being graded."""
+    if state is RunState.FAILED and not for_staff:
+        return RunState.GRADING.value
+    return state.value

@@ -1,0 +1,156 @@
+"""Submissions, their runs, their bytes, and the pictures beside their checks."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from grader.api.access import MayGrade, MayRead, TheServices, UuidInPath, Words
+from grader.api.conditional import conditional
+from grader.api.document import NOT_MODIFIED, media, problems
+from grader.api.schemas.assignments import StateName
+from grader.api.schemas.common import Listed
+from grader.api.schemas.runs import RunAnswer, StaffRunAnswer, run_answer
+from grader.api.schemas.submissions import (
+    SubmissionAnswer,
+    SubmissionLineAnswer,
+    line_answer,
+    submission_answer,
+)
+from grader.domain.course import Reader
+from grader.domain.errors import NotYours
+from grader.domain.grading import GradingRun, OfferedAssignment
+from grader.domain.ids import PersonId
+from grader.domain.submission import Submission
+from grader.http.downloads import attachment
+from grader.service import assignments, progress, runs, submissions, visibility
+from grader.service.submissions import SubmissionLine, SubmissionQuery
+from grader.storage.database import Work
+
+router = APIRouter(tags=["submissions"])
+_LARGEST_ID = 2**31 - 1
+
+
+@router.get("/submissions", responses=problems())
+def list_submissions(
+    reader: MayRead,
+    services: TheServices,
+    assignment: Annotated[Words, Query(max_length=80, description="An assignment's slug.")] = "",
+    person: Annotated[int | None, Query(ge=1, le=_LARGEST_ID, description="A person's id.")] = None,
+    state: StateName | Literal[""] = "",
+    cursor: Annotated[Words, Query(max_length=500)] = "",
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Listed[SubmissionLineAnswer]:
+    """Submissions, newest first: one's own and one's team's; for staff, those of their courses."""
+    query = SubmissionQuery(
+        assignment=assignment,
+        person=None if person is None else PersonId(person),
+        state=state,
+        cursor=cursor,
+        limit=limit,
+    )
+    with services.database.begin() as work:
+        page = submissions.list_submissions(work, reader, query)
+    return Listed(
+        items=[line_answer(line, for_staff=reader.is_staff(line.submission.course_id)) for line in page.lines],
+        next_cursor=page.next_cursor or None,
+    )
+
+
+@router.get("/submissions/{submission}", response_model=SubmissionAnswer, responses=problems(404) | NOT_MODIFIED)
+def read_submission(request: Request, submission: UuidInPath, reader: MayRead, services: TheServices) -> Response:
+    """One submission with its newest run, as this reader may see it."""
+    with services.database.begin() as work:
+        answer = shown_submission(work, reader, submissions.find(work, reader, submission))
+    return conditional(request, answer)
+
+
+@router.get("/submissions/{submission}/runs", responses=problems(404))
+def list_runs(submission: UuidInPath, reader: MayRead, services: TheServices) -> Listed[StaffRunAnswer]:
+    """Every run, newest first. Staff only."""
+    with services.database.begin() as work:
+        found = submissions.find(work, reader, submission)
+        reader.require_staff(found.course_id)
+        offered = assignments.offered(work, reader, found.assignment)
+        answers = [
+            shown_run(work, reader, offered, run, for_staff=True) for run in submissions.runs_of(work, reader, found)
+        ]
+    return Listed(items=[answer for answer in answers if isinstance(answer, StaffRunAnswer)])
+
+
+@router.get(
+    "/submissions/{submission}/file",
+    response_class=Response,
+    responses=problems(404)
+    | media("application/octet-stream", description="The bytes that were handed in, as an attachment."),
+)
+def read_file(submission: UuidInPath, reader: MayRead, services: TheServices) -> Response:
+    """The bytes that were handed in, exactly."""
+    with services.database.begin() as work:
+        found = submissions.find(work, reader, submission)
+    return attachment(found.file, services.blobs.get(found.sha256))
+
+
+@router.get(
+    "/artifacts/{artifact}",
+    response_class=Response,
+    responses=problems(404) | media("image/png", "application/json", description="A picture or a curve."),
+)
+def read_artifact(artifact: UuidInPath, reader: MayRead, services: TheServices) -> Response:
+    """A picture (PNG) or a curve (JSON) beside a check's message."""
+    if not artifact:
+        raise NotYours
+    with services.database.begin() as work:
+        kind, sha256 = submissions.artifact_for(work, reader, artifact)
+    media_type = "image/png" if kind == "picture" else "application/json"
+    # Bytes under an id never change.
+    headers = {"Cache-Control": "private, max-age=86400, immutable"}
+    return Response(services.blobs.get(sha256), media_type=media_type, headers=headers)
+
+
+@router.post("/submissions/{submission}/rerun", status_code=202, responses=problems(404, 409))
+def rerun(submission: UuidInPath, reader: MayGrade, services: TheServices) -> StaffRunAnswer:
+    """A new run by the assignment's current spec version. Staff only; an unfinished run is given back as it is."""
+    with services.database.begin() as work:
+        found = submissions.find(work, reader, submission)
+        reader.require_staff(found.course_id)
+        offered = assignments.offered(work, reader, found.assignment)
+        answer = shown_run(work, reader, offered, runs.rerun(work, reader, found), for_staff=True)
+    assert isinstance(answer, StaffRunAnswer)
+    return answer
+
+
+def shown_submission(work: Work, reader: Reader, found: Submission) -> SubmissionAnswer:
+    """The submission object for this reader."""
+    for_staff = reader.is_staff(found.course_id)
+    offered = assignments.offered(work, reader, found.assignment)
+    run = submissions.latest_run(work, reader, found)
+    return submission_answer(
+        line_answer(_line_of(work, reader, found), for_staff=for_staff),
+        shown_run(work, reader, offered, run, for_staff=for_staff),
+        progress.queue_place(work, reader, found),
+    )
+
+
+def shown_run(work: Work, reader: Reader, offered: OfferedAssignment, run: GradingRun, *, for_staff: bool) -> RunAnswer:
+    """A run that was already cut to what this reader may see, as an object."""
+    now = submissions.seen_at(work)
+    withheld = frozenset(
+        str(check.id) for check in run.plan if not visibility.may_see_check(run, check.id, offered, reader, now)
+    )
+    return run_answer(run, offered.spec.definition, withheld=withheld, for_staff=for_staff)
+
+
+def _line_of(work: Work, reader: Reader, found: Submission) -> SubmissionLine:
+    query = SubmissionQuery(assignment=found.assignment, person=found.person.id, limit=200)
+    while True:
+        page = submissions.list_submissions(work, reader, query)
+        for line in page.lines:
+            if line.submission.id == found.id:
+                return line
+        if not page.next_cursor:
+            raise NotYours
+        query = SubmissionQuery(assignment=found.assignment, person=found.person.id, limit=200, cursor=page.next_cursor)
