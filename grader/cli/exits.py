@@ -7,7 +7,15 @@ import sys
 import traceback
 from collections.abc import Iterable
 
-from grader.domain.errors import GraderError, InputError, SetupError, StudentFault, TransientError
+from grader.domain.errors import (
+    AccessError,
+    ConflictError,
+    GraderError,
+    InputError,
+    SetupError,
+    StudentFault,
+    TransientError,
+)
 from grader.domain.run import RunReport, RunStatus
 from grader.kit.text import one_line
 
@@ -19,6 +27,8 @@ DEBUG_VARIABLE = "GRADER_DEBUG"
 EXITS: dict[type[GraderError], int] = {
     GraderError: CANNOT_WORK,
     InputError: UNUSABLE,
+    ConflictError: UNUSABLE,
+    AccessError: UNUSABLE,
     SetupError: CANNOT_WORK,
     TransientError: CANNOT_WORK,
     StudentFault: CANNOT_WORK,
