@@ -1,0 +1,140 @@
+"""A real server on a loopback socket over the tests' PostgreSQL, and a small world of people to ask it with."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+import pytest
+
+from grader.domain.course import Role, Scope
+from grader.domain.grading import OfferedAssignment
+from grader.domain.ids import PersonId
+from grader.http.services import Services
+from grader.http.settings import ServerSettings
+from grader.server.serve import Server, server_for
+from grader.service import tokens
+from grader.storage.database import Database
+from grader.storage.models import CourseRow, PersonRow
+from tests import builders
+
+A_FILE = b"def answer():\n    return 42\n"
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A running server: its address, and what it works with."""
+
+    url: str
+    services: Services
+    blobs: Path
+
+    def stored(self) -> set[str]:
+        """Every file below the blob store's folder, finished or not."""
+        return {str(path.relative_to(self.blobs)) for path in self.blobs.rglob("*") if path.is_file()}
+
+
+def settings_for(postgres_url: str, blobs: Path) -> ServerSettings:
+    return ServerSettings(
+        database_url=postgres_url,
+        broker_url="memory://",
+        blobs_url=str(blobs),
+        public_url="http://127.0.0.1",
+        secret="a secret of the tests alone",
+    )
+
+
+class InThread:
+    """A server of this process, in a thread of its own."""
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self.server: Server = server_for(settings, "127.0.0.1", 0)
+        self._thread = threading.Thread(target=self.server.run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        while not self.server.started:
+            assert self._thread.is_alive(), "the server did not start"
+            self._thread.join(0.02)
+        return self
+
+    @property
+    def url(self) -> str:
+        host, port = self.server.servers[0].sockets[0].getsockname()[:2]
+        return f"http://{host}:{port}"
+
+    def __exit__(self, *_: object) -> None:
+        self.server.should_exit = True
+        self._thread.join(60)
+        assert not self._thread.is_alive()
+
+
+@pytest.fixture(scope="session")
+def serving(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    blobs = tmp_path_factory.mktemp("blobs")
+    with InThread(settings_for(postgres_url, blobs)) as running:
+        yield Serving(url=running.url, services=running.server.config.app.state.services, blobs=blobs)
+
+
+@dataclass
+class World:
+    """One course with two students, a TA and an instructor; another with its own; an administrator; one assignment."""
+
+    serving: Serving
+    database: Database
+    course: CourseRow
+    other_course: CourseRow
+    assignment: OfferedAssignment
+    people: dict[str, PersonRow]
+    _clients: list[httpx.Client] = field(default_factory=list)
+
+    def token(self, name: str, *scopes: Scope) -> str:
+        with self.database.begin() as work:
+            made = tokens.issue(
+                work,
+                PersonId(self.people[name].id),
+                name="test",
+                scopes=frozenset(scopes or Scope),
+                expires_at=None,
+            )
+        return made.secret
+
+    def client(self, name: str | None = None, *scopes: Scope) -> httpx.Client:
+        """Somebody with a token of these scopes (all of them unless told), or nobody."""
+        headers = {} if name is None else {"Authorization": f"Bearer {self.token(name, *scopes)}"}
+        client = httpx.Client(base_url=f"{self.serving.url}/api/v1", headers=headers, timeout=20)
+        self._clients.append(client)
+        return client
+
+    def hand_in(self, name: str = "student", content: bytes = A_FILE, file: str = "work.py", **headers: str) -> Any:
+        """A student's upload; the answer."""
+        return self.client(name).post(
+            f"/assignments/{self.assignment.slug}/submissions", files={"file": (file, content)}, headers=headers
+        )
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.close()
+
+
+@pytest.fixture
+def world(serving: Serving, database: Database) -> Iterator[World]:
+    with database.begin() as work:
+        course, other = builders.a_course(work, title="Deep Learning"), builders.a_course(work)
+        people = {
+            "student": builders.a_person(work, course, name="Ada", section="morning"),
+            "classmate": builders.a_person(work, course, name="Bob"),
+            "ta": builders.a_person(work, course, Role.TA),
+            "instructor": builders.a_person(work, course, Role.INSTRUCTOR),
+            "stranger": builders.a_person(work, other),
+            "other instructor": builders.a_person(work, other, Role.INSTRUCTOR),
+            "admin": builders.a_person(work, is_admin=True),
+        }
+        assignment = builders.an_assignment(work, course)
+    made = World(serving, database, course, other, assignment, people)
+    yield made
+    made.close()

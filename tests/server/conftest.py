@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.api.serving import serving, world
+
+__all__ = ["serving", "world"]
