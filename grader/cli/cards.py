@@ -31,7 +31,7 @@ SIGNS = {
 _SHOWN_TO = {Visibility.AFTER_DUE: "shown after the due date", Visibility.STAFF: "staff only"}
 # Wide enough for a sentence, where no terminal says how wide it is.
 _PLAIN_WIDTH = 110
-_OUTPUT_LINES = 8
+OUTPUT_LINES = 8
 
 
 def console_for(*, stderr: bool = False) -> Console:
@@ -144,7 +144,7 @@ def _add_check(table: Table, result: CheckResult) -> None:
         table.add_row("", Padding(Text(plain(result.message, limit=1200), style=style), (0, 0, 0, 2)), "")
     if result.output and result.status is not CheckStatus.PASSED:
         lines = plain(result.output, limit=2000).rstrip().splitlines()
-        cut = [*lines[:_OUTPUT_LINES], *(["..."] if len(lines) > _OUTPUT_LINES else [])]
+        cut = [*lines[:OUTPUT_LINES], *(["..."] if len(lines) > OUTPUT_LINES else [])]
         table.add_row("", Padding(Text("\n".join(["printed:", *cut]), style="dim"), (0, 0, 0, 2)), "")
 
 

@@ -1,69 +1,90 @@
-"""`grader demo`: the reference hand-in and four broken ones, graded and shown."""
+"""`grader demo`: the whole service with a course, hand-ins of its students, and their score cards."""
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grader.cli.grade import Jobs, Sandbox, card_printer, shown, watching
+from grader.cli.host.services import Host
+from grader.cli.host.up import DEFAULT_PORT, INTERRUPTED, Jobs, usual_jobs
 
 if TYPE_CHECKING:
-    from grader.engine.handins import Entry, HandIn
-    from grader.specs.load import Spec
+    from pathlib import Path
 
-ASSIGNMENT = "cmp784-practical2"
-BROKEN = 4
+    from grader.cli.host.accounts import Credentials
+    from grader.cli.host.signals import Stop
+    from grader.cli.host.stack import Plan
+    from grader.specs.load import Spec
 
 
 def demo(
-    exit_: Annotated[
-        bool, typer.Option("--exit", help="Stop after the score cards (there is nothing more yet).")
-    ] = False,
-    jobs: Jobs = 2,
-    sandbox: Sandbox = None,
+    exit_: Annotated[bool, typer.Option("--exit", help="Stop after the score cards.")] = False,
+    host: Host = "127.0.0.1",
+    port: Annotated[
+        int | None, typer.Option("--port", "-p", min=1, max=65535, help="Port to listen on; else 8000 or a free one.")
+    ] = None,
+    jobs: Jobs = None,
 ) -> None:
-    """Grade the reference hand-in of the first assignment and four broken ones, and print their score cards."""
+    """Start the service with a demo course, hand in references and broken work, print score cards, stay up.
+
+    Everything lies in a folder that is removed at the end. Exit status: 0 every hand-in was graded and the references
+    have full marks; 3 not so.
+    """
     import tempfile
     from pathlib import Path
 
-    from grader.cli import batch
-    from grader.cli.cards import console_for, summary
-    from grader.cli.collect import HandIn as OnDisk
-    from grader.cli.exits import exit_of_reports
-    from grader.engine.pipeline import GradeOptions
-    from grader.specs.load import load_spec
+    from grader.cli.exits import CANNOT_WORK
+    from grader.cli.host.logs import log_to_stderr
+    from grader.cli.host.ports import free_port
+    from grader.cli.host.signals import stop_signals
+    from grader.cli.host.stack import Plan
+    from grader.specs.load import list_specs
 
-    del exit_
-    spec = load_spec(ASSIGNMENT)
-    with tempfile.TemporaryDirectory(prefix="grader-demo-") as folder:
-        on_disk = []
-        for label, made in _made(spec):
-            path = Path(folder) / label / made.name
-            path.parent.mkdir()
-            path.write_bytes(made.content)
-            on_disk.append(OnDisk(label=label, path=path))
-        todo = batch.Batch(spec=spec, hand_ins=on_disk, options=GradeOptions(), jobs=jobs)
-        opened = batch.open_engine(
-            sandbox=sandbox and sandbox.value, jobs=jobs, expected=len(on_disk), limits=spec.assignment.limits
+    log_to_stderr(logging.WARNING)
+    specs = list_specs()
+    with stop_signals() as stop, tempfile.TemporaryDirectory(prefix="grader-demo-") as folder:
+        plan = Plan(
+            folder=Path(folder),
+            host=host,
+            port=port or free_port(host, DEFAULT_PORT),
+            jobs=jobs or usual_jobs(),
+            durable=False,
+            sweep_s=2.0,
         )
-        with opened as engine, watching(spec) as live:
-            reports = shown(todo.run(engine, live or batch.Unwatched()), card_printer(spec), live)
-    console_for().print(summary(reports, spec.assignment))
-    raise typer.Exit(exit_of_reports(reports))
+        try:
+            holds = _run(plan, specs, stop, stay=not exit_)
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None
+    raise typer.Exit(0 if holds else CANNOT_WORK)
 
 
-def _made(spec: Spec) -> list[tuple[str, HandIn]]:
-    from grader.engine.handins import entries_of, hand_in, reference_hand_in
+def _run(plan: Plan, specs: tuple[Spec, ...], stop: Stop, *, stay: bool) -> bool:
+    """Whether everything came out as it should."""
+    from grader.cli.host.accounts import opened
+    from grader.cli.host.demo_course import make_course, uploads_of
+    from grader.cli.host.demo_show import hand_in_all, is_as_it_should_be
+    from grader.cli.host.stack import running
 
-    broken = _spread(list(entries_of(spec, "mutant")))
-    return [("reference", reference_hand_in(spec)), *((entry.name, hand_in(spec, "mutant", entry)) for entry in broken)]
+    typer.echo("Starting database, broker, server and worker ...", err=True)
+    with running(plan) as service:
+        with opened(service.database_url) as database:
+            sign_ins, tokens = make_course(database, service.local_url, specs)
+        uploads = uploads_of(specs)
+        holds = is_as_it_should_be(uploads, hand_in_all(service.local_url, tokens, uploads))
+        _print_sign_ins(service.url, sign_ins, plan.folder)
+        if stay:
+            stop.everything_runs()
+            typer.echo("The service stays up until Ctrl-C; then all of this is gone.")
+            service.supervisor.wait(stop.asked)
+    return holds
 
 
-def _spread(mutants: list[Entry]) -> list[Entry]:
-    """A few mutants, each caught by a check of another part."""
-    first_of_part: dict[str, Entry] = {}
-    for mutant in mutants:
-        if mutant.caught_by:
-            first_of_part.setdefault(mutant.caught_by[0].split(".")[0], mutant)
-    return list(first_of_part.values())[:BROKEN]
+def _print_sign_ins(url: str, sign_ins: list[Credentials], folder: Path) -> None:
+    from grader.cli.client.tables import print_table
+    from grader.cli.host.demo_course import ADMIN, PEOPLE
+
+    typer.echo(f"\nThe page: {url}   (data and logs in {folder})")
+    roles = {person.email: (person.name, person.role) for person in (ADMIN, *PEOPLE)}
+    print_table(("sign in as", "password", "name", "role"), [(*one, *roles[one.email]) for one in sign_ins])

@@ -33,7 +33,7 @@ def write_text(path: Path, text: str) -> None:
         BadArguments: it cannot be written.
 
     """
-    _write(path, text.encode("utf-8", "backslashreplace"))
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_each(
@@ -46,14 +46,14 @@ def write_each(
 
     """
     if not folder and not path.is_dir():
-        _write(path, render(reports[0]))
+        write_bytes(path, render(reports[0]))
         return
     try:
         path.mkdir(exist_ok=True)
     except OSError as error:
         raise BadArguments(f"{_shown(path)} cannot be made: {(error.strerror or '').lower()}.") from error
     for name, report in zip(_names(reports), reports, strict=True):
-        _write(path / f"{name}{suffix}", render(report))
+        write_bytes(path / f"{name}{suffix}", render(report))
 
 
 def _names(reports: Sequence[RunReport]) -> list[str]:
@@ -69,7 +69,8 @@ def _names(reports: Sequence[RunReport]) -> list[str]:
     return names
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write one file. Raises BadArguments if it cannot be written."""
     try:
         path.write_bytes(content)
     except OSError as error:

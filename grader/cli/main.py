@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
 import typer
 
 from grader.cli import demo, doctor, grade, spec
+from grader.cli.client import courses, gradebook, login, people, rerun, roster, submit, tokens
 from grader.cli.exits import tell
+from grader.cli.host import services, up
+from grader.domain.errors import BadArguments
+from grader.kit.environment import unknown_variables
 
 app = typer.Typer(
     name="grader",
@@ -19,15 +24,35 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("grade")(grade.grade)
-app.command("demo")(demo.demo)
-app.command("doctor")(doctor.doctor)
-app.add_typer(spec.app, name="spec")
+_HERE, _CLIENT, _SERVICE = "On this machine", "With a service", "Running a service"
+for _name, _command, _panel in (
+    ("grade", grade.grade, _HERE),
+    ("doctor", doctor.doctor, _HERE),
+    ("login", login.login, _CLIENT),
+    ("submit", submit.submit, _CLIENT),
+    ("status", submit.status, _CLIENT),
+    ("rerun", rerun.rerun, _CLIENT),
+    ("gradebook", gradebook.gradebook, _CLIENT),
+    ("export", gradebook.export, _CLIENT),
+    ("up", up.up, _SERVICE),
+    ("demo", demo.demo, _SERVICE),
+    ("serve", services.serve, _SERVICE),
+    ("worker", services.worker, _SERVICE),
+    ("sweep", services.sweep, _SERVICE),
+):
+    app.command(_name, rich_help_panel=_panel)(_command)
+app.add_typer(spec.app, name="spec", rich_help_panel=_HERE)
+app.add_typer(roster.app, name="roster", rich_help_panel=_CLIENT)
+app.add_typer(courses.app, name="course", rich_help_panel=_CLIENT)
+app.add_typer(people.app, name="user", rich_help_panel=_CLIENT)
+app.add_typer(tokens.app, name="token", rich_help_panel=_CLIENT)
+app.add_typer(services.db_app, name="db", rich_help_panel=_SERVICE)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; its exit status."""
     try:
+        _refuse_unknown_settings()
         app(args=None if arguments is None else list(arguments), prog_name="grader")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -38,3 +63,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def main() -> None:
     sys.exit(run())
+
+
+def _refuse_unknown_settings() -> None:
+    """A misspelt setting would otherwise be one that silently does nothing."""
+    if sentences := unknown_variables(os.environ):
+        raise BadArguments(sentences[0])
+
+
+if __name__ == "__main__":
+    main()

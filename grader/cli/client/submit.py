@@ -1,0 +1,154 @@
+"""`grader submit` and `grader status`: a student's two commands."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from grader.cli.client.options import Json, Token, Url, print_json, service_at
+
+if TYPE_CHECKING:
+    from grader.cli.client.service import Service
+
+NEWEST = 10
+_INTERRUPTED = 130
+
+
+def submit(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A zip, a notebook or a Python file.")],
+    assignment: Annotated[str, typer.Option("--assignment", "-a", metavar="SLUG", help="What it is handed in for.")],
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Stop after the receipt.")] = False,
+    as_json: Json = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Hand in a file, and watch its checks come in.
+
+    Exit status: 0 graded, whatever the score (with --no-wait: received); 2 refused or rejected; 3 the service cannot be
+    reached or failed.
+    """
+    from grader.cli.client.service import LONG_PATIENCE_S
+    from grader.cli.client.upload import read_file, upload
+
+    content = read_file(file)
+    with service_at(url, token, patience_s=LONG_PATIENCE_S) as service:
+        receipt = upload(service, assignment, file.name, content)
+        if no_wait and as_json:
+            print_json(receipt)
+            return
+        _print_receipt(receipt, service.address.url, to_stderr=as_json)
+        if not no_wait:
+            submission = wait_for(service, str(receipt["id"]))
+            _print_submission(submission, as_json=as_json)
+            raise typer.Exit(exit_of_state(submission))
+
+
+def status(
+    submission: Annotated[str | None, typer.Argument(metavar="ID", help="A submission; else all of mine.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="With ID: wait until it is graded.")] = False,
+    as_json: Json = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Show a submission, or my assignments and newest submissions."""
+    with service_at(url, token) as service:
+        if submission is not None:
+            path = in_path(submission)
+            found = wait_for(service, path) if wait else service.get(f"/submissions/{path}")
+            _print_submission(found, as_json=as_json)
+            return
+        assignments = list(service.items("/assignments"))
+        newest = list(service.items("/submissions", most=NEWEST))
+    if as_json:
+        print_json({"assignments": assignments, "submissions": newest})
+        return
+    _print_overview(assignments, newest)
+
+
+def wait_for(service: Service, submission: str, *, run: str | None = None) -> dict[str, Any]:
+    """The submission once its newest run (or `run`) is final, shown live meanwhile. Ctrl-C ends the waiting alone."""
+    from grader.cli.client.card import watched
+    from grader.cli.client.follow import follow
+
+    found: dict[str, Any] = {}
+    try:
+        with watched() as live:
+            for found in follow(service, submission, run=run):
+                live.show(found)
+    except KeyboardInterrupt:
+        typer.echo(f"The submission is safe and will be graded; see it with: grader status {submission}", err=True)
+        raise typer.Exit(_INTERRUPTED) from None
+    return found
+
+
+def exit_of_state(submission: dict[str, Any]) -> int:
+    """0 graded, 2 rejected, 3 failed."""
+    from grader.cli.exits import CANNOT_WORK, GRADED, UNUSABLE
+
+    state = (submission.get("run") or {}).get("state")
+    return {"graded": GRADED, "rejected": UNUSABLE}.get(str(state), CANNOT_WORK)
+
+
+def in_path(given: str) -> str:
+    """Something a person typed, as one step of a path."""
+    from urllib.parse import quote
+
+    return quote(given, safe="")
+
+
+def _print_receipt(receipt: dict[str, Any], url: str, *, to_stderr: bool) -> None:
+    from rich.text import Text
+
+    from grader.cli.cards import console_for
+    from grader.cli.client.tables import as_time, as_words
+    from grader.kit.text import one_line
+
+    again = "" if receipt.get("is_new", True) else " (handed in before: this is its receipt)"
+    late = receipt.get("late_days")
+    lines = [
+        f"Received{again}: {as_words(receipt.get('file'))}, {as_words(receipt.get('size_bytes'))} bytes",
+        f"  id      {as_words(receipt.get('id'))}",
+        f"  sha256  {as_words(receipt.get('sha256'))}",
+        f"  time    {as_time(receipt.get('received_at'))}" + (f", {late} days late" if late else ""),
+    ]
+    if page := as_words((receipt.get("links") or {}).get("page")):
+        lines.append(f"  page    {url}{page}")
+    console = console_for(stderr=to_stderr)
+    for line in lines:
+        console.print(Text("  " * line.startswith("  ") + one_line(line)), soft_wrap=True)
+
+
+def _print_submission(submission: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(submission)
+        return
+    from grader.cli.cards import console_for
+    from grader.cli.client.card import submission_card
+
+    sys.stderr.flush()
+    console_for().print(submission_card(submission))
+
+
+def _print_overview(assignments: list[dict[str, Any]], newest: list[dict[str, Any]]) -> None:
+    from grader.cli.client.tables import as_score, as_time, print_table
+
+    def line(item: dict[str, Any]) -> tuple[Any, ...]:
+        standing = item.get("standing") or {}
+        due = as_time(item["due_at"]) if item.get("due_at") else ""
+        score = as_score({**item, "score": standing.get("score")})
+        return (item.get("slug"), item.get("course"), due, standing.get("state") or "", score,
+                standing.get("uploads_left"), standing.get("days_left"))  # fmt: skip
+
+    headings = ("assignment", "course", "due", "state", "score", "uploads left today", "late days left")
+    print_table(headings, map(line, assignments), right=headings[4:])
+    if newest:
+        typer.echo()
+        rows = (
+            (item.get("id"), item.get("assignment"), (item.get("person") or {}).get("email"), item.get("file"),
+             as_time(item.get("received_at")), item.get("state"), as_score(item), item.get("counts"))
+            for item in newest
+        )  # fmt: skip
+        print_table(("submission", "assignment", "by", "file", "received", "state", "score", "counts"), rows)
