@@ -1,8 +1,8 @@
 """Progress of a submission as server-sent events.
 
-The invariant: no stream holds a database session while it waits, else every open browser would hold a connection; and
-none holds a thread of the pool that answers requests. A stream ends by itself after a while, so that whoever lost the
-right to look is asked again who they are.
+The invariant: no stream holds a database session or a thread while it waits, else a few hundred open browsers would
+leave none for requests. A stream ends by itself after a while, so that whoever lost the right to look is asked again who
+they are.
 """
 
 from __future__ import annotations
@@ -30,12 +30,11 @@ router = APIRouter(tags=["submissions"])
 
 _KEEP_ALIVE_S = 15.0
 _LONGEST_S = 900.0
-# How soon a stream notices that the server stops or that the database is back.
-_PAUSE_S = 1.0
+# How soon a stream notices news, or that the server stops.
+_LOOK_S = 0.2
+_AWAY_S = 1.0
 _BATCH = 500
 _LARGEST_ID = 2**63 - 1
-# Waiting for news needs a thread for each open page; these are no threads of the pool that answers requests.
-_WAITERS = anyio.CapacityLimiter(1000)
 
 
 class News(NamedTuple):
@@ -70,10 +69,11 @@ async def _stream(services: Services, reader: Reader, submission: SubmissionId, 
     # A comment at once: the browser knows that it is connected.
     yield ": here\n\n"
     while time.monotonic() < until and not services.stopping.is_set():
+        mark = services.announcements.mark()
         try:
             news = await run_in_threadpool(read_news, services, reader, submission, seen)
         except DatabaseBusy:
-            await anyio.sleep(_PAUSE_S)
+            await anyio.sleep(_AWAY_S)
             continue
         except GraderError:
             # Whoever asks may no longer look; connecting again tells them why.
@@ -84,19 +84,18 @@ async def _stream(services: Services, reader: Reader, submission: SubmissionId, 
         if news.is_over:
             yield "event: end\ndata: {}\n\n"
             return
-        if not news.events and not await _heard(services, submission):
+        if not news.events and not await _heard(services, submission, mark):
             yield ": still here\n\n"
 
 
-async def _heard(services: Services, submission: SubmissionId) -> bool:
-    """Wait for news; False when there was none for so long that proxies need a sign of life."""
+async def _heard(services: Services, submission: SubmissionId, mark: int) -> bool:
+    """Wait for news since `mark`; False when there was none for so long that proxies need a sign of life."""
     until = time.monotonic() + _KEEP_ALIVE_S
     while time.monotonic() < until:
-        heard = await anyio.to_thread.run_sync(
-            services.announcements.wait, submission, _PAUSE_S, limiter=_WAITERS, abandon_on_cancel=True
-        )
-        if heard or services.stopping.is_set():
+        # Only a look at what was heard already: a thread for each open page would be hundreds.
+        if services.announcements.wait(submission, 0, after=mark) or services.stopping.is_set():
             return True
+        await anyio.sleep(_LOOK_S)
     return False
 
 
