@@ -1,8 +1,8 @@
 """Progress of a submission as server-sent events.
 
 The invariant: no stream holds a database session or a thread while it waits, else a few hundred open browsers would
-leave none for requests. A stream ends by itself after a while, so that whoever lost the right to look is asked again who
-they are.
+leave none for requests. A stream ends by itself after a while, so that whoever lost the right to look is asked again
+who they are.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from grader.api.access import MayGrade, MayRead, NumberInPath, SlugInPath, TheServices, Words
 from grader.api.conditional import conditional
-from grader.api.document import NOT_MODIFIED, problems
+from grader.api.document import BODY_BYTES, NOT_MODIFIED, problems
 from grader.api.schemas.gradebook import (
     GradebookAnswer,
     MassRerun,
@@ -28,7 +28,7 @@ from grader.http.exports import ExportName, export_gradebook
 from grader.service import assignments, gradebook, runs
 from grader.storage.database import Work
 
-router = APIRouter(tags=["gradebook"])
+router = APIRouter(tags=["gradebook"], max_body_size=BODY_BYTES)
 RowState = Literal["", "waiting", "grading", "graded", "rejected", "failed", "missing"]
 
 
@@ -75,7 +75,7 @@ def read_statistics(assignment: SlugInPath, reader: MayRead, services: TheServic
         return statistics_answer(gradebook.statistics(work, reader, offered))
 
 
-@router.post("/assignments/{assignment}/rerun", status_code=202, responses=problems(404))
+@router.post("/assignments/{assignment}/rerun", status_code=202, responses=problems(404, 413))
 def rerun_all(
     assignment: SlugInPath, reader: MayGrade, services: TheServices, body: MassRerun | None = None
 ) -> MassRerunAnswer:
@@ -87,7 +87,7 @@ def rerun_all(
     return MassRerunAnswer(submissions=count, dry_run=dry_run)
 
 
-@router.put("/assignments/{assignment}/overrides/{person}", status_code=204, responses=problems(404))
+@router.put("/assignments/{assignment}/overrides/{person}", status_code=204, responses=problems(404, 413))
 def override(
     assignment: SlugInPath, person: NumberInPath, body: NewOverride, reader: MayGrade, services: TheServices
 ) -> Response:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from grader.api.access import MayManage, MayRead, NumberInPath, TheServices, Words, require_admin
-from grader.api.document import problems
+from grader.api.document import BODY_BYTES, problems
 from grader.api.schemas.common import Listed, PersonOfService, person_of_service
 from grader.api.schemas.people import (
     Me,
@@ -27,7 +27,7 @@ from grader.domain.errors import NeedsRole
 from grader.domain.ids import PersonId
 from grader.service import accounts, audit, courses, directory, submissions, tokens
 
-router = APIRouter(tags=["people"])
+router = APIRouter(tags=["people"], max_body_size=BODY_BYTES)
 
 
 @router.get("/me", responses=problems())
@@ -52,7 +52,7 @@ def list_people(
     return Listed(items=[person_of_service(person) for person in page.people], next_cursor=page.next_cursor or None)
 
 
-@router.post("/people", status_code=201, responses=problems(409))
+@router.post("/people", status_code=201, responses=problems(409, 413))
 def create_person(body: NewPerson, reader: MayManage, services: TheServices) -> PersonOfService:
     """A new person. Administrators only."""
     require_admin(reader)
@@ -64,7 +64,7 @@ def create_person(body: NewPerson, reader: MayManage, services: TheServices) -> 
     return person_of_service(person)
 
 
-@router.put("/people/{person}/password", status_code=204, responses=problems(404))
+@router.put("/people/{person}/password", status_code=204, responses=problems(404, 413))
 def set_password(person: NumberInPath, body: NewPassword, reader: MayManage, services: TheServices) -> Response:
     """Replace a password and end the person's sessions. Oneself, or an administrator."""
     if person != reader.id and not reader.person.is_admin:
@@ -82,7 +82,7 @@ def list_tokens(reader: MayRead, services: TheServices) -> Listed[TokenAnswer]:
         return Listed(items=[token_answer(token) for token in tokens.list_tokens(work, reader.id)])
 
 
-@router.post("/tokens", status_code=201, responses=problems())
+@router.post("/tokens", status_code=201, responses=problems(413))
 def issue_token(body: NewTokenRequest, reader: MayManage, services: TheServices) -> TokenWithSecret:
     """A new token for whoever asks, with no more scopes than they come with; `secret` is shown this once."""
     scopes = frozenset(Scope(name) for name in body.scopes)

@@ -162,3 +162,10 @@ def test_ids_that_cannot_be_read_like_unknown_ones(world):
             assert client.get("/" + name.format(bad)).status_code == 404, name
     for bad in ("0", "-1", "x", "99999999999999999999", "2147483648", "%00", "1.5"):
         assert client.delete(f"/tokens/{bad}").status_code == 404
+
+
+def test_a_json_body_of_megabytes_is_refused(world):
+    client = world.client("admin")
+    for path in ("/tokens", "/people", "/courses", f"/assignments/{world.assignment.slug}/rerun"):
+        answer = client.post(path, content=b'{"name": "' + b"x" * 2**20, headers={"Content-Type": "application/json"})
+        assert (answer.status_code, answer.json()["code"]) == (413, "upload-too-large"), path

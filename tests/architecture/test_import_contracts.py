@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[2]
 BROAD_HANDLERS = {
     "grader/cli": "the command line's edge: one sentence instead of a traceback",
     "grader/engine/harness/serve.py": "the harness process's edge: whatever a spec's file does is a failed run",
+    "grader/http/edge.py": "the HTTP edge: a problem document instead of a traceback, which goes to the log",
     "grader/engine/probe": "student code may raise anything at all",
     "grader/engine/sandbox/pool.py": "the refill thread's edge: a failure is handed to whoever waits",
 }
