@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import json
+import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
-from grader.domain.course import Reader
-from grader.domain.grading import GradingRun, OfferedAssignment, RunState
-from grader.domain.ids import PersonId, SubmissionId
+from grader.domain.course import Reader, Scope
+from grader.domain.errors import BadRequest, NotYours, PastDeadline, QuotaUsed, UnknownAssignment
+from grader.domain.grading import GradingRun, OfferedAssignment, ProgressKind, Queue, RunReason, RunState
+from grader.domain.ids import AssignmentId, CourseId, Owner, PersonId, Sha256, Slug, SubmissionId
 from grader.domain.submission import Receipt, Submission, Upload
+from grader.service import assignments, gradebook, visibility
+from grader.service.quota import Allowance, allowance, owner_of
 from grader.storage.database import Work
+from grader.storage.models import RunRow, SubmissionRow
+from grader.storage.repositories import events, runs, stages
+from grader.storage.repositories import submissions as rows
+
+MOST_LINES = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmissionLine:
-    """A submission in a list. `score` is None until there is one the reader may see; `counts` marks the one that counts."""
+    """A submission in a list. `score` is None until there is one the reader may see; `counts` marks what counts."""
 
     submission: Submission
     state: RunState
@@ -45,52 +58,279 @@ class SubmissionPage:
 def refuse_unless_open(work: Work, reader: Reader, assignment: OfferedAssignment) -> None:
     """What can be refused before a single byte is read.
 
+    The day's quota is not among it: the same upload coming again has a right to its receipt, and only its bytes tell.
+
     Raises:
-        NeedsScope, PastDeadline (late beyond the days left), QuotaUsed (says when the next is possible, in the
-        course's time zone).
+        NeedsScope, UnknownAssignment, PastDeadline (late beyond the days left).
 
     """
-    raise NotImplementedError
+    _refuse_strangers(reader, assignment)
+    owner = owner_of(work, reader, assignment)
+    if not reader.is_staff(CourseId(assignment.course_id)):
+        _refuse_late(allowance(work, reader, assignment, owner, stages.now(work)), assignment)
 
 
 def receive(
     work: Work, reader: Reader, assignment: OfferedAssignment, upload: Upload, *, idempotency_key: str | None = None
 ) -> Receipt:
-    """The submission's row, its run and its first stage, in this one transaction. The caller has stored the bytes
-    durably and matched them against the file rules; it shows the receipt only after the commit.
+    """The submission's row, its run and its first stage, in this one transaction.
 
-    The same idempotency key, or the same bytes as the owner's newest submission, give the receipt that is there.
-    Serialised per owner and assignment. Times are the database's. Raises as `refuse_unless_open` does, and
-    BadRequest when a key comes again with other bytes.
+    The caller has stored the bytes durably and matched them against the file rules; it shows the receipt only after the
+    commit. The same idempotency key, or the same bytes as the owner's newest submission, give the first receipt.
+    Serialised per owner and assignment. Times are the database's. Staff are bound by neither deadline nor quota.
+
+    Raises:
+        NeedsScope, UnknownAssignment, PastDeadline.
+        QuotaUsed: says when the next upload is possible, in the course's time zone.
+        BadRequest: the key came before with other bytes.
+
     """
-    raise NotImplementedError
+    _refuse_strangers(reader, assignment)
+    owner = owner_of(work, reader, assignment)
+    rows.lock_owner(work, assignment.id, owner)
+    known = _known(work, assignment, owner, upload, idempotency_key)
+    if known is not None:
+        return _receipt(known, assignment, is_new=False)
+    allowed = allowance(work, reader, assignment, owner, stages.now(work))
+    if not reader.is_staff(CourseId(assignment.course_id)):
+        _refuse_late(allowed, assignment)
+        _refuse_over_quota(allowed, assignment)
+    newest = rows.newest(work, assignment.id, owner)
+    row = rows.add(
+        work,
+        assignment_id=assignment.id,
+        person_id=reader.id,
+        owner=owner,
+        number=newest.number + 1 if newest else 1,
+        upload=upload,
+        late_days=allowed.late_days,
+        idempotency_key=idempotency_key,
+    )
+    _queue(work, row, assignment)
+    gradebook.refresh(work, AssignmentId(assignment.id), owner)
+    return _receipt(row, assignment, is_new=True)
+
+
+def _refuse_strangers(reader: Reader, assignment: OfferedAssignment) -> None:
+    if not reader.is_member(CourseId(assignment.course_id)):
+        raise UnknownAssignment(f"There is no assignment called {assignment.slug}.")
+    reader.require_scope(Scope.SUBMIT)
+
+
+def _refuse_late(allowed: Allowance, assignment: OfferedAssignment) -> None:
+    if not allowed.is_open:
+        days = "day" if allowed.late_days == 1 else "days"
+        raise PastDeadline(
+            f"{assignment.title} was due {allowed.late_days} started {days} ago, and you have {allowed.days_left} late "
+            "days left this term; ask your instructor if you think that this is wrong."
+        )
+
+
+def _refuse_over_quota(allowed: Allowance, assignment: OfferedAssignment) -> None:
+    if allowed.next_upload_at is not None:
+        raise QuotaUsed(
+            f"You have used your {assignment.uploads_per_day} uploads of today; the next is possible from "
+            f"{allowed.next_upload_at:%Y-%m-%d %H:%M} ({assignment.time_zone})."
+        )
+
+
+def _known(
+    work: Work, assignment: OfferedAssignment, owner: Owner, upload: Upload, key: str | None
+) -> SubmissionRow | None:
+    if key is not None:
+        earlier = rows.by_key(work, assignment.id, owner, key)
+        if earlier is not None and earlier.sha256 != upload.sha256:
+            raise BadRequest("This idempotency key came before with another file; use a new key for a new upload.")
+        if earlier is not None:
+            return earlier
+    newest = rows.newest(work, assignment.id, owner)
+    return newest if newest is not None and newest.sha256 == upload.sha256 else None
+
+
+def _queue(work: Work, row: SubmissionRow, assignment: OfferedAssignment) -> None:
+    run = runs.add(
+        work,
+        submission_id=row.id,
+        spec_version_id=rows.spec_version_id(work, assignment.spec.spec_slug, assignment.spec.version),
+        reason=RunReason.UPLOAD,
+        seed=secrets.token_hex(8),
+        max_score=assignment.spec.definition.max_points,
+    )
+    stages.add(
+        work,
+        run_id=run.id,
+        stage="gate",
+        assignment_id=row.assignment_id,
+        owner=row.owner,
+        queue=Queue.CPU.value,
+        priority=0,
+        cost=0,
+        turn=stages.fair_turn(work, Queue.CPU.value, 0, row.owner),
+    )
+    events.tell(work, row.id, run.id, [(ProgressKind.RUN, None, {"state": RunState.WAITING.value})])
+    work.wake(Queue.CPU)
+
+
+def _receipt(row: SubmissionRow, assignment: OfferedAssignment, *, is_new: bool) -> Receipt:
+    return Receipt(
+        id=SubmissionId(str(row.id)),
+        assignment=Slug(assignment.slug),
+        sha256=Sha256(row.sha256),
+        received_at=row.received_at,
+        file=row.file_name,
+        size_bytes=row.size_bytes,
+        number=row.number,
+        late_days=row.late_days,
+        is_new=is_new,
+    )
 
 
 def find(work: Work, reader: Reader, submission: SubmissionId | str) -> Submission:
     """Raises NotYours, in the same words, for an id that does not exist, is malformed, or is another's."""
-    raise NotImplementedError
+    identity = _uuid(submission)
+    found = rows.get(work, identity) if identity else None
+    if found is None or not (
+        reader.is_staff(found.course_id)
+        or (reader.is_member(found.course_id) and found.owner in rows.owners_of(work, reader.id))
+    ):
+        raise NotYours
+    reader.require_scope(Scope.READ)
+    return found
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def list_submissions(work: Work, reader: Reader, query: SubmissionQuery) -> SubmissionPage:
     """A student's own (and their team's); for staff, their courses'."""
-    raise NotImplementedError
+    reader.require_scope(Scope.READ)
+    assignment = assignments.offered(work, reader, query.assignment) if query.assignment else None
+    limit = max(1, min(query.limit, MOST_LINES))
+    wanted = rows.SubmissionFilter(
+        owners=rows.owners_of(work, reader.id),
+        courses=None if reader.person.is_admin else [course for course, role in reader.roles.items() if role.is_staff],
+        assignment=assignment.id if assignment else None,
+        person=query.person,
+        before=_place(query.cursor),
+        states=_states(query.state, reader),
+    )
+    found = rows.select_page(work, wanted, limit + 1)
+    page = found[:limit]
+    last = page[-1] if len(found) > limit else None
+    return SubmissionPage(lines=tuple(_lines(work, reader, page)), next_cursor=_cursor(last) if last else "")
+
+
+def _states(state: str, reader: Reader) -> list[str] | None:
+    if not state:
+        return None
+    if state not in {known.value for known in RunState}:
+        raise BadRequest(f"There is no state {state[:40]!r}; use one of {', '.join(RunState)}.")
+    sees_faults = reader.person.is_admin or any(role.is_staff for role in reader.roles.values())
+    if sees_faults:
+        return [state]
+    # To a student a run that failed by our fault is still being graded.
+    return {"grading": ["grading", "failed"], "failed": []}.get(state, [state])
+
+
+def _lines(work: Work, reader: Reader, page: list[Submission]) -> list[SubmissionLine]:
+    identities = [UUID(submission.id) for submission in page]
+    shown = _shown(work, reader, page)
+    counting = rows.counting(work, [submission.assignment_id for submission in page], identities)
+    return [
+        SubmissionLine(
+            submission=submission,
+            state=shown[submission.id].state,
+            score=shown[submission.id].score,
+            max_score=shown[submission.id].max_score,
+            counts=UUID(submission.id) in counting,
+        )
+        for submission in page
+    ]
+
+
+def _shown(work: Work, reader: Reader, page: list[Submission]) -> dict[SubmissionId, GradingRun]:
+    """The run of each submission that a list speaks of, without its results, as the reader may see it."""
+    now = stages.now(work)
+    offered = {slug: assignments.offered(work, reader, slug) for slug in {submission.assignment for submission in page}}
+    every = runs.of_submissions(work, [UUID(submission.id) for submission in page])
+    chosen = {submission.id: _newest_for(reader, submission, every[UUID(submission.id)]) for submission in page}
+    whole = runs.without_results(list(chosen.values()), runs.versions(work, list(chosen.values())))
+    return {
+        submission.id: visibility.shown_run(run, offered[submission.assignment], reader, now)
+        for submission, run in zip(page, whole, strict=True)
+    }
+
+
+def _newest_for(reader: Reader, submission: Submission, newest_first: list[RunRow]) -> RunRow:
+    """Staff see the newest run. To a student a rerun shows when it has come to an end that counts."""
+    if not reader.is_staff(submission.course_id):
+        for run in newest_first:
+            if run.state in (RunState.GRADED, RunState.REJECTED):
+                return run
+    return newest_first[0]
 
 
 def latest_run(work: Work, reader: Reader, submission: Submission) -> GradingRun:
-    """The newest run as this reader may see it (`grader.service.visibility`), results in the plan's order."""
-    raise NotImplementedError
+    """The newest run as this reader may see it (`grader.service.visibility`), results in the plan's order.
+
+    To a student the newest that was graded or rejected, if there is one: a rerun under way hides nothing.
+    """
+    found = runs.of_submission(work, UUID(submission.id))
+    return _whole(work, reader, submission, [_newest_for(reader, submission, found)])[0]
 
 
 def runs_of(work: Work, reader: Reader, submission: Submission) -> list[GradingRun]:
     """Every run, newest first; staff only."""
-    raise NotImplementedError
+    reader.require_staff(submission.course_id)
+    return _whole(work, reader, submission, runs.of_submission(work, UUID(submission.id)))
+
+
+def _whole(work: Work, reader: Reader, submission: Submission, chosen: list[RunRow]) -> list[GradingRun]:
+    assignment = assignments.offered(work, reader, submission.assignment)
+    now = stages.now(work)
+    return [
+        visibility.shown_run(run, assignment, reader, now)
+        for run in runs.with_results(work, chosen, runs.versions(work, chosen))
+    ]
 
 
 def artifact_for(work: Work, reader: Reader, artifact: str) -> tuple[str, str]:
     """(kind, SHA-256 of the bytes) of an artifact whose check's details the reader may see. Raises NotYours."""
-    raise NotImplementedError
+    identity = _uuid(artifact)
+    row = runs.artifact(work, identity) if identity else None
+    if row is None:
+        raise NotYours("There is no such picture.")
+    origin = runs.origin_of(work, row.run_id)
+    submission = find(work, reader, str(origin.submission.id))
+    assignment = assignments.offered(work, reader, submission.assignment)
+    run = runs.with_results(work, [origin.run], {origin.version.id: origin.version})[0]
+    if not visibility.may_see_check(run, row.check_id, assignment, reader, stages.now(work)):
+        raise NotYours("There is no such picture.")
+    return row.kind, row.blob_sha256
 
 
 def seen_at(work: Work) -> datetime:
     """The database's time."""
-    raise NotImplementedError
+    return stages.now(work)
+
+
+def _cursor(submission: Submission) -> str:
+    place = json.dumps([submission.received_at.isoformat(), submission.id])
+    return base64.urlsafe_b64encode(place.encode()).decode()
+
+
+def _place(cursor: str) -> tuple[datetime, UUID] | None:
+    if not cursor:
+        return None
+    try:
+        moment, identity = json.loads(base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True))
+        place = datetime.fromisoformat(moment), UUID(identity)
+    except (ValueError, TypeError, AttributeError, binascii.Error) as error:
+        raise BadRequest("The cursor is not one that a page before gave; begin without one.") from error
+    if place[0].tzinfo is None:
+        raise BadRequest("The cursor is not one that a page before gave; begin without one.")
+    return place

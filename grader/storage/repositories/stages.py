@@ -1,0 +1,284 @@
+"""Claimable stages: the queue itself. All times are PostgreSQL's `clock_timestamp()`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID, uuid4
+
+from sqlalchemy import Float, Interval, any_, cast, func, literal, or_, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+
+from grader.storage.database import Work
+from grader.storage.models import RunRow, StageRow, WorkerRow
+
+_now = func.clock_timestamp
+
+
+class Expired(NamedTuple):
+    run_id: UUID
+    stage: str
+    attempts: int
+
+
+def _in(seconds: float) -> object:
+    return _now() + cast(literal(timedelta(seconds=seconds)), Interval)
+
+
+def now(work: Work) -> datetime:
+    moment: datetime = work.session.execute(select(_now())).scalar_one()
+    return moment
+
+
+def add(
+    work: Work,
+    *,
+    run_id: UUID,
+    stage: str,
+    assignment_id: int,
+    owner: str,
+    queue: str,
+    priority: int,
+    cost: int,
+    turn: int,
+) -> None:
+    work.session.add(
+        StageRow(
+            run_id=run_id,
+            stage=stage,
+            assignment_id=assignment_id,
+            owner=owner,
+            queue=queue,
+            priority=priority,
+            cost=cost,
+            turn=turn,
+        )
+    )
+    work.session.flush()  # fmt: skip
+
+
+def fair_turn(work: Work, queue: str, priority: int, owner: str) -> int:
+    """Start-time fair queueing: behind the owner's own unfinished stages, and not before those who wait now."""
+    first = select(func.min(StageRow.turn)).where(
+        StageRow.state == "waiting", StageRow.queue == queue, StageRow.priority == priority, StageRow.cost == 0
+    )
+    own = select(func.max(StageRow.turn) + 1).where(StageRow.owner == owner, StageRow.state.in_(("waiting", "leased")))
+    floor = work.session.execute(first).scalar_one() or 0
+    return max(floor, work.session.execute(own).scalar_one() or 0)
+
+
+def claim_next(work: Work, queue: str, worker: str, lease_s: float) -> StageRow | None:
+    """Lease the next stage of the queue that nobody else is taking right now."""
+    query = (
+        select(StageRow)
+        .where(StageRow.queue == queue, StageRow.state == "waiting", StageRow.not_before <= _now())
+        .order_by(StageRow.priority, StageRow.cost, StageRow.turn, StageRow.created_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    row = work.session.scalars(query).first()
+    if row is None:
+        return None
+    _take(work, row, worker, lease_s, attempts=row.attempts + 1)
+    return row
+
+
+def take(work: Work, run_id: UUID, stage: str, worker: str, lease_s: float) -> StageRow:
+    """Lease a stage that was just added, without it ever having waited for anybody else."""
+    row = work.session.get_one(StageRow, (run_id, stage))
+    _take(work, row, worker, lease_s, attempts=1)
+    return row
+
+
+def _take(work: Work, row: StageRow, worker: str, lease_s: float, *, attempts: int) -> None:
+    changed = (
+        update(StageRow)
+        .where(StageRow.run_id == row.run_id, StageRow.stage == row.stage)
+        .values(
+            state="leased", lease_id=uuid4(), lease_until=_in(lease_s), worker=worker, attempts=attempts,
+            started_at=_now(), problem="",
+        )
+    )  # fmt: skip
+    work.session.execute(changed, execution_options={"synchronize_session": False})
+    work.session.refresh(row)
+
+
+def locked(work: Work, run_id: UUID, stage: str, lease_id: UUID) -> StageRow | None:
+    """The stage, locked for this transaction, if the lease is its own and has not run out."""
+    query = (
+        select(StageRow)
+        .where(
+            StageRow.run_id == run_id, StageRow.stage == stage, StageRow.lease_id == lease_id,
+            StageRow.state == "leased", StageRow.lease_until > _now(),
+        )
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )  # fmt: skip
+    return work.session.scalars(query).first()
+
+
+def extend(work: Work, row: StageRow, lease_s: float) -> None:
+    work.session.execute(
+        update(StageRow)
+        .where(StageRow.run_id == row.run_id, StageRow.stage == row.stage)
+        .values(lease_until=_in(lease_s)),
+        execution_options={"synchronize_session": False},
+    )
+    work.session.refresh(row)
+
+
+def close(work: Work, row: StageRow, *, state: str, problem: str = "") -> None:
+    """Done or failed: nobody holds it any more."""
+    _end(work, row, state=state, problem=problem, finished_at=_now())
+
+
+def back_to_waiting(work: Work, row: StageRow, *, delay_s: float, problem: str, attempts: int) -> None:
+    _end(work, row, state="waiting", problem=problem, not_before=_in(delay_s), attempts=attempts)
+
+
+def _end(work: Work, row: StageRow, **values: object) -> None:
+    work.session.execute(
+        update(StageRow)
+        .where(StageRow.run_id == row.run_id, StageRow.stage == row.stage)
+        .values(lease_id=None, lease_until=None, **values),
+        execution_options={"synchronize_session": False},
+    )
+    work.session.refresh(row)
+
+
+def expired(work: Work, limit: int) -> list[StageRow]:
+    """Leases that ran out, locked; those another sweep has are skipped."""
+    query = (
+        select(StageRow)
+        .where(StageRow.state == "leased", StageRow.lease_until <= _now())
+        .order_by(StageRow.lease_until)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return list(work.session.scalars(query))
+
+
+def waiting_now(work: Work) -> dict[str, int]:
+    """How many stages of each queue could be claimed at once."""
+    query = (
+        select(StageRow.queue, func.count().label("stages"))
+        .where(StageRow.state == "waiting", StageRow.not_before <= _now())
+        .group_by(StageRow.queue)
+    )
+    return {row.queue: row.stages for row in work.session.execute(query)}
+
+
+def of_runs(work: Work, runs: Sequence[UUID]) -> list[StageRow]:
+    order = func.array_position(["gate", "unit", "train"], StageRow.stage)
+    query = select(StageRow).where(StageRow.run_id.in_(runs)).order_by(StageRow.run_id, order)
+    return list(work.session.scalars(query))
+
+
+def first_waiting(work: Work, run_id: UUID) -> StageRow | None:
+    query = select(StageRow).where(StageRow.run_id == run_id, StageRow.state == "waiting")
+    return work.session.scalars(query).first()
+
+
+def ahead_of(work: Work, row: StageRow) -> dict[str, int]:
+    """Stages that are claimed before this one, counted by stage; those being graded are counted as "leased"."""
+    place = tuple_(StageRow.priority, StageRow.cost, StageRow.turn, StageRow.created_at)
+    own = tuple_(literal(row.priority), literal(row.cost), literal(row.turn), literal(row.created_at))
+    waiting = (
+        select(StageRow.stage, func.count().label("stages"))
+        .where(StageRow.queue == row.queue, StageRow.state == "waiting", place < own)
+        .group_by(StageRow.stage)
+    )
+    counted = {found.stage: found.stages for found in work.session.execute(waiting)}
+    if row.queue == "rerun":
+        live = (
+            select(StageRow.stage, func.count().label("stages"))
+            .where(StageRow.queue == "cpu", StageRow.state == "waiting")
+            .group_by(StageRow.stage)
+        )
+        for found in work.session.execute(live):
+            counted[found.stage] = counted.get(found.stage, 0) + found.stages
+    return counted
+
+
+def median_seconds(work: Work, assignment_id: int, stage: str) -> float | None:
+    """Of the last fifty such stages of the assignment, as measured from claim to end."""
+    recent = (
+        select((func.extract("epoch", StageRow.finished_at - StageRow.started_at)).label("seconds"))
+        .where(StageRow.assignment_id == assignment_id, StageRow.stage == stage, StageRow.state == "done")
+        .order_by(StageRow.finished_at.desc())
+        .limit(50)
+        .subquery()
+    )
+    query = select(cast(func.percentile_cont(0.5).within_group(recent.c.seconds), Float))
+    seconds: float | None = work.session.execute(query).scalar_one()
+    return seconds
+
+
+def slots(work: Work, queue: str) -> int:
+    """How many stages of the queue the workers heard of in the last minute grade at once."""
+    query = select(func.coalesce(func.sum(WorkerRow.slots), 0)).where(
+        WorkerRow.seen_at > _now() - text("interval '1 minute'"), literal(queue) == any_(WorkerRow.queues)
+    )
+    return int(work.session.execute(query).scalar_one())
+
+
+def heard_of(work: Work, name: str, queues: list[str], number: int) -> None:
+    values = {"queues": queues, "slots": number}
+    work.session.execute(
+        insert(WorkerRow)
+        .values(name=name, **values)
+        .on_conflict_do_update(index_elements=["name"], set_=values | {"seen_at": _now()})
+    )
+
+
+def add_reruns(
+    work: Work, *, assignment_id: int, spec_version_id: int, max_score: float, requested_by: int
+) -> list[UUID]:
+    """A mass rerun in three statements: a run and a gate stage for every owner's counting or scoreless submission."""
+    chosen = text("""
+        WITH counting AS (
+            SELECT DISTINCT e.submission_id FROM gradebook_entries e WHERE e.assignment_id = :assignment
+        ), fresh AS (
+            INSERT INTO runs (id, submission_id, spec_version_id, reason, requested_by, seed, max_score)
+            SELECT gen_random_uuid(), s.id, :version, 'mass-rerun', :person, md5(random()::text || s.id), :max_score
+            FROM submissions s
+            WHERE s.assignment_id = :assignment AND (
+                s.id IN (SELECT submission_id FROM counting)
+                OR NOT EXISTS (SELECT 1 FROM runs r WHERE r.submission_id = s.id AND r.state IN ('graded', 'rejected'))
+            ) AND NOT EXISTS (
+                SELECT 1 FROM runs r WHERE r.submission_id = s.id AND r.state IN ('waiting', 'grading')
+            )
+            RETURNING id, submission_id
+        )
+        INSERT INTO run_stages (run_id, stage, assignment_id, owner, queue, priority, turn)
+        SELECT fresh.id, 'gate', :assignment, s.owner, 'rerun', 1,
+               row_number() OVER (PARTITION BY s.owner ORDER BY s.received_at)
+        FROM fresh JOIN submissions s ON s.id = fresh.submission_id
+        RETURNING run_id
+    """)
+    values = {"assignment": assignment_id, "version": spec_version_id, "person": requested_by, "max_score": max_score}
+    return list(work.session.scalars(chosen, values))
+
+
+def rerun_count(work: Work, assignment_id: int) -> int:
+    """How many runs `add_reruns` would make."""
+    query = text("""
+        SELECT count(*) FROM submissions s
+        WHERE s.assignment_id = :assignment AND (
+            s.id IN (SELECT submission_id FROM gradebook_entries WHERE assignment_id = :assignment)
+            OR NOT EXISTS (SELECT 1 FROM runs r WHERE r.submission_id = s.id AND r.state IN ('graded', 'rejected'))
+        ) AND NOT EXISTS (
+            SELECT 1 FROM runs r WHERE r.submission_id = s.id AND r.state IN ('waiting', 'grading')
+        )
+    """)
+    return int(work.session.execute(query, {"assignment": assignment_id}).scalar_one())
+
+
+def unfinished_run(work: Work, submission: UUID) -> RunRow | None:
+    query = (
+        select(RunRow)
+        .where(RunRow.submission_id == submission, or_(RunRow.state == "waiting", RunRow.state == "grading"))
+        .order_by(RunRow.created_at.desc())
+    )
+    return work.session.scalars(query).first()

@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID, uuid4
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, text, tuple_
+from sqlalchemy.orm import aliased
+
+from grader.domain.course import Person
+from grader.domain.ids import AssignmentId, CourseId, Owner, PersonId, Sha256, Slug, SubmissionId
+from grader.domain.submission import Submission, Upload
+from grader.storage.database import Work
+from grader.storage.models import (
+    AssignmentRow,
+    GradebookEntryRow,
+    MembershipRow,
+    PersonRow,
+    RunRow,
+    SpecVersionRow,
+    SubmissionRow,
+    TeamRow,
+)
+
+
+class SubmissionFilter(NamedTuple):
+    """None means any. `owners` and `courses` together say what the reader may see: any of either."""
+
+    owners: Sequence[str]
+    courses: Sequence[int] | None
+    assignment: int | None
+    person: int | None
+    before: tuple[datetime, UUID] | None
+    states: Sequence[str] | None
+
+
+def lock_owner(work: Work, assignment_id: int, owner: str) -> None:
+    """One transaction at a time for an owner and assignment."""
+    work.session.execute(
+        text("SELECT pg_advisory_xact_lock(:assignment, hashtext(:owner))"),
+        {"assignment": assignment_id, "owner": owner},
+    )
+
+
+def team_of(work: Work, course_id: int, person_id: int) -> int | None:
+    """The team of a member, if there is one."""
+    query = select(MembershipRow.team_id).where(
+        MembershipRow.course_id == course_id, MembershipRow.person_id == person_id, MembershipRow.left_at.is_(None)
+    )
+    return work.session.execute(query).scalar_one_or_none()
+
+
+def owners_of(work: Work, person_id: int) -> list[str]:
+    """Everything whose work is this person's too: themselves and their teams."""
+    query = select(MembershipRow.team_id).where(
+        MembershipRow.person_id == person_id, MembershipRow.team_id.is_not(None), MembershipRow.left_at.is_(None)
+    )
+    return [f"p{person_id}", *(f"t{team}" for team in work.session.scalars(query))]
+
+
+def spec_version_id(work: Work, spec_slug: str, version: str) -> int:
+    query = select(SpecVersionRow.id).where(SpecVersionRow.spec_slug == spec_slug, SpecVersionRow.version == version)
+    return work.session.execute(query).scalar_one()
+
+
+def newest(work: Work, assignment_id: int, owner: str) -> SubmissionRow | None:
+    query = (
+        select(SubmissionRow)
+        .where(SubmissionRow.assignment_id == assignment_id, SubmissionRow.owner == owner)
+        .order_by(SubmissionRow.number.desc())
+        .limit(1)
+    )
+    return work.session.scalars(query).first()
+
+
+def by_key(work: Work, assignment_id: int, owner: str, key: str) -> SubmissionRow | None:
+    query = select(SubmissionRow).where(
+        SubmissionRow.assignment_id == assignment_id,
+        SubmissionRow.owner == owner,
+        SubmissionRow.idempotency_key == key,
+    )
+    return work.session.scalars(query).first()
+
+
+def uploads_since(work: Work, assignment_id: int, owner: str, since: datetime) -> int:
+    """Submissions received since then, without those whose newest run was rejected."""
+    run = aliased(RunRow)
+    newest_state = (
+        select(run.state)
+        .where(run.submission_id == SubmissionRow.id)
+        .order_by(run.created_at.desc())
+        .limit(1)
+        .correlate(SubmissionRow)
+        .scalar_subquery()
+    )
+    query = select(func.count()).where(
+        SubmissionRow.assignment_id == assignment_id,
+        SubmissionRow.owner == owner,
+        SubmissionRow.received_at >= since,
+        newest_state.is_distinct_from("rejected"),
+    )
+    return work.session.execute(query).scalar_one()
+
+
+def late_days_charged(work: Work, course_id: int, owners: Sequence[str]) -> dict[int, int]:
+    """Assignment of the course to the most late days of any submission of these owners for it."""
+    query = (
+        select(SubmissionRow.assignment_id, func.max(SubmissionRow.late_days).label("days"))
+        .join(AssignmentRow, AssignmentRow.id == SubmissionRow.assignment_id)
+        .where(AssignmentRow.course_id == course_id, SubmissionRow.owner.in_(owners))
+        .group_by(SubmissionRow.assignment_id)
+    )
+    return {row.assignment_id: row.days for row in work.session.execute(query)}
+
+
+def add(
+    work: Work,
+    *,
+    assignment_id: int,
+    person_id: int,
+    owner: str,
+    number: int,
+    upload: Upload,
+    late_days: int,
+    idempotency_key: str | None,
+) -> SubmissionRow:
+    row = SubmissionRow(
+        id=uuid4(),
+        assignment_id=assignment_id,
+        person_id=person_id,
+        owner=owner,
+        number=number,
+        file_name=upload.name,
+        sha256=upload.sha256,
+        size_bytes=upload.size_bytes,
+        late_days=late_days,
+        idempotency_key=idempotency_key,
+    )
+    work.session.add(row)
+    work.session.flush()
+    work.session.refresh(row)
+    return row  # fmt: skip
+
+
+def get(work: Work, identity: UUID) -> Submission | None:
+    rows = _read(work, SubmissionRow.id == identity, limit=1)
+    return rows[0] if rows else None
+
+
+def select_page(work: Work, wanted: SubmissionFilter, limit: int) -> list[Submission]:
+    """Newest first."""
+    own = SubmissionRow.owner.in_(wanted.owners)
+    conditions = [
+        own if wanted.courses is not None and not wanted.courses
+        else or_(own, AssignmentRow.course_id.in_(wanted.courses)) if wanted.courses is not None
+        else None,
+        SubmissionRow.assignment_id == wanted.assignment if wanted.assignment is not None else None,
+        SubmissionRow.person_id == wanted.person if wanted.person is not None else None,
+        tuple_(SubmissionRow.received_at, SubmissionRow.id) < wanted.before if wanted.before is not None else None,
+        _newest_state_in(wanted.states) if wanted.states is not None else None,
+    ]  # fmt: skip
+    return _read(work, and_(True, *(condition for condition in conditions if condition is not None)), limit=limit)
+
+
+def _newest_state_in(states: Sequence[str]) -> ColumnElement[bool]:
+    newer = aliased(RunRow)
+    return exists().where(
+        RunRow.submission_id == SubmissionRow.id,
+        RunRow.state.in_(states),
+        ~exists().where(newer.submission_id == RunRow.submission_id, newer.created_at > RunRow.created_at),
+    )
+
+
+def _read(work: Work, condition: ColumnElement[bool], limit: int) -> list[Submission]:
+    query = (
+        select(SubmissionRow, AssignmentRow.slug, AssignmentRow.course_id, PersonRow, TeamRow.name)
+        .join(AssignmentRow, AssignmentRow.id == SubmissionRow.assignment_id)
+        .join(PersonRow, PersonRow.id == SubmissionRow.person_id)
+        .outerjoin(TeamRow, func.concat("t", TeamRow.id) == SubmissionRow.owner)
+        .where(condition)
+        .order_by(SubmissionRow.received_at.desc(), SubmissionRow.id.desc())
+        .limit(limit)
+    )
+    return [
+        Submission(
+            id=SubmissionId(str(row.id)),
+            assignment=Slug(slug),
+            assignment_id=AssignmentId(row.assignment_id),
+            course_id=CourseId(course_id),
+            person=Person(
+                id=PersonId(person.id), email=person.email, name=person.name, student_number=person.student_number,
+                is_admin=person.is_admin,
+            ),
+            owner=Owner(row.owner),
+            team=team,
+            number=row.number,
+            file=row.file_name,
+            sha256=Sha256(row.sha256),
+            size_bytes=row.size_bytes,
+            received_at=row.received_at,
+            late_days=row.late_days,
+        )
+        for row, slug, course_id, person, team in work.session.execute(query)
+    ]  # fmt: skip
+
+
+def counting(work: Work, assignments: Sequence[int], submissions: Sequence[UUID]) -> set[UUID]:
+    """Which of these submissions count for anybody."""
+    query = select(GradebookEntryRow.submission_id).where(
+        GradebookEntryRow.assignment_id.in_(assignments), GradebookEntryRow.submission_id.in_(submissions)
+    )
+    return set(work.session.scalars(query))
