@@ -12,6 +12,7 @@ from grader.cli import batch
 from grader.cli.main import run
 from grader.domain.errors import NoSandbox, RunFailed
 from grader.domain.run import Event
+from tests.cli.stand_in import StandIn
 from tests.report_samples import a_rejection as rejected_report
 from tests.report_samples import a_report
 
@@ -122,3 +123,14 @@ def hand_in(tmp_path):
         return path
 
     return make
+
+
+@pytest.fixture
+def service(monkeypatch, tmp_path):
+    """A stand-in for the service, which commands find by the environment."""
+    made = StandIn()
+    monkeypatch.setenv("GRADER_URL", made.url)
+    monkeypatch.setenv("GRADER_TOKEN", "grd_good")
+    monkeypatch.setenv("GRADER_CONFIG", str(tmp_path / "config.toml"))
+    yield made
+    made.close()

@@ -52,8 +52,7 @@ def progress_view(submission: dict[str, Any]) -> RenderableType:
     """A few lines that fit on a terminal however many checks there are: a sign for each, part by part."""
     table = Table(box=None, show_header=False, pad_edge=False)
     for part, checks in _by_part(submission.get("run") or {}):
-        title = Text(one_line(f"{as_words(part.get('id'))}  {as_words(part.get('title'))}", limit=60))
-        table.add_row(title, _signs(checks), Text(_points(part)))
+        table.add_row(Text(_heading(part)), _signs(checks), Text(_points(part)))
     return Group(headline(submission), table)
 
 
@@ -124,11 +123,14 @@ def _checks(run: dict[str, Any]) -> RenderableType:
     table.add_column(ratio=1, overflow="fold")
     table.add_column(justify="right", no_wrap=True)
     for part, checks in _by_part(run):
-        title = one_line(f"{as_words(part.get('id'))}  {as_words(part.get('title'))}")
-        table.add_row("", Text(title, style="bold"), Text(_points(part), style="bold"))
+        table.add_row("", Text(_heading(part), style="bold"), Text(_points(part), style="bold"))
         for check in checks:
             _add_check(table, check)
     return table
+
+
+def _heading(part: dict[str, Any]) -> str:
+    return f"{one_line(as_words(part.get('id')), limit=40)}  {one_line(as_words(part.get('title')), limit=80)}"
 
 
 def _add_check(table: Table, check: dict[str, Any]) -> None:
@@ -179,4 +181,4 @@ def _facts(submission: dict[str, Any]) -> str:
         f"spec {as_words(run.get('spec_version'))}",
         as_words(submission.get("id")),
     ]
-    return one_line("   ".join(words))
+    return "   ".join(one_line(word, limit=100) for word in words)

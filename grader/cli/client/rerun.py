@@ -50,7 +50,7 @@ def _rerun_all(service: Service, assignment: str, *, dry_run: bool, as_json: boo
     count = int(answer.get("submissions") or 0)
     what = "submission" if count == 1 else "submissions"
     done = "would be judged again" if dry_run else "will be judged again when nothing else waits"
-    typer.echo(f"{count} {what} of {assignment} {done}.")
+    _say(f"{count} {what} of {assignment} {done}.")
 
 
 def _rerun_one(service: Service, submission: str, *, wait: bool, as_json: bool) -> int:
@@ -62,7 +62,7 @@ def _rerun_one(service: Service, submission: str, *, wait: bool, as_json: bool) 
     # Sent twice it finds the run that waits already.
     run = object_of(service.send("POST", f"{path}/rerun", again=True))
     if not wait:
-        print_json(run) if as_json else typer.echo(f"Run {run.get('id')} waits to be graded.")
+        print_json(run) if as_json else _say(f"Run {run.get('id')} waits to be graded.")
         return 0
     found = wait_for(service, in_path(submission), run=str(run.get("id")))
     after = found.get("run") or {}
@@ -84,10 +84,10 @@ def _print_change(before: dict[str, Any] | None, after: dict[str, Any]) -> None:
     from grader.cli.client.tables import as_number, as_score, print_table
 
     state = after.get("state")
-    typer.echo(f"{as_score(after)} points" if state == "graded" else f"The run is {state}.")
+    _say(f"{as_score(after)} points" if state == "graded" else f"The run is {state}.")
     if before is None:
         return
-    typer.echo(
+    _say(
         f"Before: {as_score(before) + ' points' if before.get('state') == 'graded' else before.get('state')}"
         f" (spec {before.get('spec_version')}); now spec {after.get('spec_version')}."
     )
@@ -100,6 +100,12 @@ def _print_change(before: dict[str, Any] | None, after: dict[str, Any]) -> None:
         print_table(("check", "title", "before", "now"), rows)
     elif as_number(before.get("score")) == as_number(after.get("score")):
         typer.echo("No check came to another result.")
+
+
+def _say(words: str) -> None:
+    from grader.kit.text import one_line
+
+    typer.echo(one_line(words))
 
 
 def _pairs(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any] | None]]:

@@ -102,7 +102,7 @@ class Service:
         """
         harmless = method in _SAFE if again is None else again
         until = time.monotonic() + self.patience_s
-        wait_s = _FIRST_WAIT_S
+        wait_s, is_said = _FIRST_WAIT_S, False
         while True:
             try:
                 answer = self.http.request(method, PREFIX + path, **request)
@@ -117,7 +117,8 @@ class Service:
             left_s = until - time.monotonic()
             if not may_repeat or left_s <= 0:
                 raise problem
-            if wait_s == _FIRST_WAIT_S:
+            if not is_said:
+                is_said = True
                 self._say(f"{one_line(str(problem))} Trying again for {left_s:.0f} s.")
             # Many clients that lost one server must not all come back at the same moment.
             time.sleep(min(left_s, wait_s * random.uniform(0.7, 1.3)))  # noqa: S311
