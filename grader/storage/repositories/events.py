@@ -30,6 +30,24 @@ def tell(
     work.session.execute(text("SELECT pg_notify(:channel, :payload)"), {"channel": CHANNEL, "payload": str(submission)})
 
 
+def tell_of_runs(work: Work, made: list[UUID]) -> None:
+    """One event for each of many new runs, each of a submission of its own."""
+    if not made:
+        return
+    told = text("""
+        WITH told AS (
+            INSERT INTO progress_events (submission_id, run_id, kind, body)
+            SELECT r.submission_id, r.id, 'run', '{"state": "waiting"}'::jsonb
+            FROM (SELECT s.id FROM submissions s JOIN runs r ON r.submission_id = s.id WHERE r.id = ANY(:made)
+                  ORDER BY s.id FOR UPDATE OF s) locked
+            JOIN runs r ON r.submission_id = locked.id AND r.id = ANY(:made)
+            RETURNING submission_id
+        )
+        SELECT count(pg_notify(:channel, submission_id::text)) FROM told
+    """)
+    work.session.execute(told, {"made": made, "channel": CHANNEL})
+
+
 def after(work: Work, submission: UUID, identity: int, limit: int) -> list[ProgressEvent]:
     query = (
         select(ProgressEventRow)

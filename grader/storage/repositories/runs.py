@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from grader.domain.assignment import Assignment
 from grader.domain.check import CheckDefinition, CheckResult, CheckStatus, Stage, Visibility
 from grader.domain.grading import GradingRun, Queue, RunReason, RunState, StageFacts, StageState, StoredArtifact
 from grader.domain.ids import ArtifactId, CheckId, PartId, RunId, Sha256, SubmissionId
@@ -58,6 +59,24 @@ def add(
     work.session.add(row)
     work.session.flush()
     return row  # fmt: skip
+
+
+def add_by_current_spec(
+    work: Work, *, submission_id: UUID, assignment_id: int, reason: RunReason, seed: str, requested_by: int
+) -> RunRow:
+    """A run by the spec version that judges the assignment now."""
+    query = (
+        select(SpecVersionRow)
+        .join(AssignmentRow, AssignmentRow.spec_version_id == SpecVersionRow.id)
+        .where(AssignmentRow.id == assignment_id)
+    )
+    version = work.session.scalars(query).one()
+    row = add(
+        work, submission_id=submission_id, spec_version_id=version.id, reason=reason, seed=seed,
+        max_score=Assignment.model_validate(version.definition).max_points, requested_by=requested_by,
+    )  # fmt: skip
+    work.session.refresh(row)
+    return row
 
 
 def origin_of(work: Work, run_id: UUID) -> RunWithItsOrigin:
