@@ -26,7 +26,7 @@ $(VENV)/.installed: pyproject.toml docker/sandbox-requirements.txt docker/sandbo
 	$(BIN)/python -m compileall -q grader $(PACKAGES) >/dev/null || true
 	touch $@
 
-demo: install ## grade the reference hand-in and four broken ones, and print their score cards
+demo: install ## run the service with a demo course, hand in references and broken work, print score cards, stay up
 	@$(BIN)/grader demo $(ARGS)
 
 test: install ## the one test command

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 import typer
 
+from grader.cli.client.address import CONFIG_VARIABLE, TOKEN_VARIABLE, URL_VARIABLE
 from grader.cli.exits import DEBUG_VARIABLE
 from grader.cli.main import app
 from grader.engine.sandbox import select
@@ -28,13 +30,18 @@ COMMANDS = dict(commands(typer.main.get_command(app)))
 
 
 def section(name):
-    heading = next(line for line in PAGE.splitlines() if line.startswith(f"## `{name}"))
+    heading = next(line for line in PAGE.splitlines() if re.match(rf"## `{name}[ `]", line))
     return PAGE.split(heading)[1].split("\n## ")[0] + heading
 
 
 def test_there_are_the_commands_we_think_there_are():
     assert set(COMMANDS) == {
-        "grader grade", "grader demo", "grader doctor", "grader spec list", "grader spec check", "grader spec calibrate",
+        "grader grade", "grader doctor", "grader spec list", "grader spec check", "grader spec calibrate",
+        "grader login", "grader submit", "grader status", "grader rerun", "grader gradebook", "grader export",
+        "grader roster import", "grader roster list", "grader course create", "grader course list", "grader course offer",
+        "grader user create", "grader user list", "grader user password",
+        "grader token create", "grader token list", "grader token revoke",
+        "grader up", "grader demo", "grader serve", "grader worker", "grader sweep", "grader db upgrade", "grader db version",
     }  # fmt: skip
 
 
@@ -50,7 +57,8 @@ def test_each_command_and_each_of_its_options_has_its_words(name):
 
 
 def test_every_variable_the_command_line_reads_is_listed():
-    read = (DEBUG_VARIABLE, ROOT_VARIABLE, select.VARIABLE, select.IMAGE_VARIABLE, select.RUNTIME_VARIABLE)
+    read = (DEBUG_VARIABLE, ROOT_VARIABLE, select.VARIABLE, select.IMAGE_VARIABLE, select.RUNTIME_VARIABLE,
+            URL_VARIABLE, TOKEN_VARIABLE, CONFIG_VARIABLE)  # fmt: skip
     for variable in read:
         assert f"`{variable}`" in PAGE.split("## Environment")[1]
 
