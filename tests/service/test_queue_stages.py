@@ -17,7 +17,9 @@ from tests.builders import a_course, a_definition, a_person, a_plan, a_reader, a
 GATE, UNIT, TRAIN = (Stage.GATE,), (Stage.UNIT,), (Stage.TRAIN,)
 
 
-def a_report(*stages: Stage, status: RunStatus = RunStatus.GRADED, plan=None, message: str = "", **changed) -> RunReport:
+def a_report(
+    *stages: Stage, status: RunStatus = RunStatus.GRADED, plan=None, message: str = "", **changed
+) -> RunReport:
     """Everything of these stages passed, but for what `changed` gives another status."""
     checks = [definition for definition in (plan or a_plan()) if definition.stage in stages]
     results = tuple(
@@ -90,7 +92,7 @@ def test_gate_unit_and_train_are_claimed_one_after_the_other(database, handed_in
 
 
 def test_gate_and_unit_may_be_judged_in_one_go(database, handed_in):
-    reader, submission = handed_in()
+    handed_in()
     finish(database, claim(database).lease, a_report(Stage.GATE, Stage.UNIT))
     assert claim(database).lease.stage is Stage.TRAIN
 
@@ -164,7 +166,7 @@ def test_what_cannot_be_graded_is_rejected_with_a_sentence(database, handed_in):
 
 
 def test_events_are_replayed_in_order_from_any_place(database, handed_in):
-    reader, submission = handed_in()
+    _, submission = handed_in()
     finish(database, claim(database).lease, a_report(Stage.GATE, Stage.UNIT))
     with database.begin() as work:
         every = progress.events_after(work, submission, 0)

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from sqlalchemy import select, text
+
+from grader.domain.errors import DatabaseBusy
+from grader.domain.grading import Queue
+from grader.storage.announcements import CHANNEL, Announcements
+from grader.storage.database import Database
+from grader.storage.models import CourseRow
+from grader.storage.wakeups import CeleryWakeUps
+from tests.builders import a_course
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.sent: list[Queue] = []
+
+    def send(self, queue: Queue) -> None:
+        self.sent.append(queue)
+
+
+def test_wake_ups_are_sent_after_the_commit_and_only_then(postgres_url, database):
+    recorder = Recorder()
+    waking = Database(postgres_url, recorder)
+    with waking.begin() as work:
+        work.wake(Queue.CPU)
+        assert recorder.sent == []
+    assert recorder.sent == [Queue.CPU]
+    with pytest.raises(RuntimeError), waking.begin() as work:
+        a_course(work)
+        work.wake(Queue.GPU)
+        raise RuntimeError
+    assert recorder.sent == [Queue.CPU]
+    with database.begin() as work:
+        assert work.session.scalars(select(CourseRow)).all() == []
+    waking.close()
+
+
+def test_a_database_that_is_away_is_busy(tmp_path):
+    away = Database(f"postgresql+psycopg://nobody@/none?host={tmp_path}")
+    assert not away.is_ready()
+    with pytest.raises(DatabaseBusy), away.begin() as work:
+        work.session.execute(text("SELECT 1"))
+    away.close()
+
+
+def test_a_connection_that_died_is_replaced(database):
+    with database.begin() as work:
+        backend = work.session.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    killer = Database(database.url)
+    with killer.begin() as work:
+        work.session.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": backend})
+    killer.close()
+    assert database.is_ready()
+
+
+def test_a_broker_that_is_away_costs_a_line_in_the_log(tmp_path, caplog):
+    wakeups = CeleryWakeUps(f"redis+socket://{tmp_path}/none.sock")
+    began = time.monotonic()
+    wakeups.send(Queue.CPU)
+    assert time.monotonic() - began < 10
+    assert "the sweep makes up for it" in caplog.text
+
+
+def test_whoever_waits_is_woken_by_news_of_their_submission(database):
+    announcements = Announcements(database.url)
+    announcements.start()
+    heard = []
+    try:
+        _until_listening(database)
+        mark = announcements.mark()
+        threads = [
+            threading.Thread(target=lambda name=name: heard.append((name, announcements.wait(name, 5, after=mark))))
+            for name in ("one", "other")
+        ]
+        for thread in threads:
+            thread.start()
+        _notify(database, "one")
+        threads[0].join(5)
+        assert heard == [("one", True)]
+        assert announcements.wait("one", 0, after=mark)
+        assert not announcements.wait("other", 0, after=mark)
+        announcements.stop()
+        threads[1].join(5)
+    finally:
+        announcements.stop()
+    assert len(heard) == 2
+
+
+def test_news_are_heard_again_after_the_connection_was_lost(database):
+    announcements = Announcements(database.url)
+    announcements.start()
+    try:
+        listener = _until_listening(database)
+        with database.begin() as work:
+            work.session.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": listener})
+        assert _until_listening(database, other_than=listener) != listener
+        mark = announcements.mark()
+        _notify(database, "one")
+        assert announcements.wait("one", 5, after=mark)
+    finally:
+        announcements.stop()
+
+
+def _notify(database, name: str) -> None:
+    with database.begin() as work:
+        work.session.execute(text("SELECT pg_notify(:channel, :name)"), {"channel": CHANNEL, "name": name})
+
+
+def _until_listening(database, other_than: int = 0) -> int:
+    query = text("SELECT pid FROM pg_stat_activity WHERE query = :query AND pid <> :other")
+    for _ in range(100):
+        with database.begin() as work:
+            pid = work.session.execute(query, {"query": f"LISTEN {CHANNEL}", "other": other_than}).scalar()
+        if pid:
+            return pid
+        time.sleep(0.1)
+    raise AssertionError("nobody listens")
