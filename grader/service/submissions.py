@@ -224,6 +224,11 @@ def list_submissions(work: Work, reader: Reader, query: SubmissionQuery) -> Subm
     return SubmissionPage(lines=tuple(_lines(work, reader, page)), next_cursor=_cursor(last) if last else "")
 
 
+def line_of(work: Work, reader: Reader, submission: Submission) -> SubmissionLine:
+    """One submission as a list shows it; the reader was let to it by `find`."""
+    return _lines(work, reader, [submission])[0]
+
+
 def _states(state: str, reader: Reader) -> list[str] | None:
     if not state:
         return None
