@@ -2,51 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from grader.domain.course import Course, Reader
-from grader.domain.gradebook import AssignmentStatistics, GradebookPage, GradebookQuery, GradebookRow
-from grader.domain.grading import OfferedAssignment
-from grader.domain.ids import AssignmentId, Owner, PersonId
+from grader.domain.gradebook import Candidate, counting_candidate
+from grader.domain.ids import AssignmentId, Owner, RunId, SubmissionId
+from grader.service.gradebook_pages import page, rows
+from grader.service.overrides import override, withdraw_override
+from grader.service.statistics import course_overview, statistics
 from grader.storage.database import Work
+from grader.storage.repositories import entries
+from grader.storage.repositories.entries import Tried
+
+__all__ = ["course_overview", "override", "page", "refresh", "rows", "statistics", "withdraw_override"]
 
 
 def refresh(work: Work, assignment: AssignmentId, owner: Owner) -> None:
-    """Recompute what counts for the owner's people, from runs alone. Called in the transaction that ends a run, and
-    when a submission comes in.
+    """Recompute what counts for the owner's people, from submissions and their runs alone.
+
+    Called in the transaction that ends a run, and in the one that receives a submission.
     """
-    raise NotImplementedError
+    entries.lock(work, assignment, owner)
+    tried = {SubmissionId(str(one.submission)): one for one in entries.tried(work, assignment, owner)}
+    counted = counting_candidate([_candidate(one) for one in tried.values()], entries.counting(work, assignment))
+    if counted is None:
+        return
+    newest_at = max(one.received_at for one in tried.values())
+    persons = entries.people(work, assignment, owner, newest_at)
+    entries.write(work, assignment, persons, tried[counted.submission], submissions=len(tried))
 
 
-def page(work: Work, reader: Reader, assignment: OfferedAssignment, query: GradebookQuery) -> GradebookPage:
-    """Staff with scope read. Students who handed nothing in have a row too. Cursor paging over the sort key."""
-    raise NotImplementedError
-
-
-def rows(work: Work, reader: Reader, assignment: OfferedAssignment) -> Iterator[GradebookRow]:
-    """All rows, by name (exports)."""
-    raise NotImplementedError
-
-
-def course_overview(work: Work, reader: Reader, course: Course) -> dict[str, dict[str, object]]:
-    """For the staff's first page: per assignment slug {"students", "handed_in", "graded", "waiting", "failed"}."""
-    raise NotImplementedError
-
-
-def statistics(work: Work, reader: Reader, assignment: OfferedAssignment) -> AssignmentStatistics:
-    """Staff only."""
-    raise NotImplementedError
-
-
-def override(
-    work: Work, reader: Reader, assignment: OfferedAssignment, person: PersonId, *, score: float, reason: str
-) -> None:
-    """Supersede what counts for one student. Staff with scope grade; a reason is required. Audited; never edited."""
-    raise NotImplementedError
-
-
-def withdraw_override(
-    work: Work, reader: Reader, assignment: OfferedAssignment, person: PersonId, *, reason: str
-) -> None:
-    """Let the run's score count again. Audited."""
-    raise NotImplementedError
+def _candidate(one: Tried) -> Candidate:
+    return Candidate(
+        submission=SubmissionId(str(one.submission)),
+        received_at=one.received_at,
+        run=None if one.run is None else RunId(str(one.run)),
+        state=one.state,
+        score=one.score,
+    )
