@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from grader.api.access import MayManage, MayRead, SlugInPath, TheServices, require_admin
 from grader.api.assignments import shown_assignment
-from grader.api.document import BODY_BYTES, problems
+from grader.api.document import problems
 from grader.api.schemas.assignments import AssignmentAnswer, Offer
 from grader.api.schemas.common import Listed
 from grader.api.schemas.people import (
@@ -45,7 +45,7 @@ def list_courses(reader: MayRead, services: TheServices) -> Listed[CourseAnswer]
         return Listed(items=[course_answer(course, reader) for course in courses.courses_for(work, reader)])
 
 
-@router.post("/courses", status_code=201, responses=problems(409, 413), max_body_size=BODY_BYTES)
+@router.post("/courses", status_code=201, responses=problems(409, 413))
 def create_course(body: NewCourse, reader: MayManage, services: TheServices) -> CourseAnswer:
     """A new course. Administrators only."""
     require_admin(reader)
@@ -85,7 +85,7 @@ async def import_roster(
     )
 
 
-@router.put("/courses/{course}/assignments/{assignment}", responses=problems(404, 409, 413), max_body_size=BODY_BYTES)
+@router.put("/courses/{course}/assignments/{assignment}", responses=problems(404, 409, 413))
 def offer_assignment(
     course: SlugInPath, assignment: SlugInPath, body: Offer, reader: MayManage, services: TheServices
 ) -> AssignmentAnswer:

@@ -27,9 +27,6 @@ _MEANINGS = {
 # What can happen to any request that says who is asking.
 _ALWAYS = (401, 403, 422, 503)
 
-# More than any JSON of ours needs; uploads and rosters count for themselves.
-BODY_BYTES = 256 * 2**10
-
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Nothing has changed since that `ETag`."}}
 
 UPLOAD_BODY = {

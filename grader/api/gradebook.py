@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from grader.api.access import MayGrade, MayRead, NumberInPath, SlugInPath, TheServices, Words
 from grader.api.conditional import conditional
-from grader.api.document import BODY_BYTES, NOT_MODIFIED, problems
+from grader.api.document import NOT_MODIFIED, problems
 from grader.api.schemas.gradebook import (
     GradebookAnswer,
     MassRerun,
@@ -28,7 +28,7 @@ from grader.http.exports import ExportName, export_gradebook
 from grader.service import assignments, gradebook, runs
 from grader.storage.database import Work
 
-router = APIRouter(tags=["gradebook"], max_body_size=BODY_BYTES)
+router = APIRouter(tags=["gradebook"])
 RowState = Literal["", "waiting", "grading", "graded", "rejected", "failed", "missing"]
 
 

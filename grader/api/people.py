@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from grader.api.access import MayManage, MayRead, NumberInPath, TheServices, Words, require_admin
-from grader.api.document import BODY_BYTES, problems
+from grader.api.document import problems
 from grader.api.schemas.common import Listed, PersonOfService, person_of_service
 from grader.api.schemas.people import (
     Me,
@@ -27,7 +27,7 @@ from grader.domain.errors import NeedsRole
 from grader.domain.ids import PersonId
 from grader.service import accounts, audit, courses, directory, submissions, tokens
 
-router = APIRouter(tags=["people"], max_body_size=BODY_BYTES)
+router = APIRouter(tags=["people"])
 
 
 @router.get("/me", responses=problems())

@@ -27,14 +27,15 @@ from grader.domain.ids import PersonId
 from grader.domain.submission import Submission
 from grader.http.downloads import attachment
 from grader.service import assignments, progress, runs, submissions, visibility
-from grader.service.submissions import SubmissionLine, SubmissionQuery
+from grader.service.submissions import SubmissionQuery
 from grader.storage.database import Work
 
 router = APIRouter(tags=["submissions"])
 _LARGEST_ID = 2**31 - 1
+_NO_PICTURE = "There is no such picture."
 
 
-@router.get("/submissions", responses=problems())
+@router.get("/submissions", responses=problems(404))
 def list_submissions(
     reader: MayRead,
     services: TheServices,
@@ -101,10 +102,12 @@ def read_file(submission: UuidInPath, reader: MayRead, services: TheServices) ->
 )
 def read_artifact(artifact: UuidInPath, reader: MayRead, services: TheServices) -> Response:
     """A picture (PNG) or a curve (JSON) beside a check's message."""
-    if not artifact:
-        raise NotYours
     with services.database.begin() as work:
-        kind, sha256 = submissions.artifact_for(work, reader, artifact)
+        try:
+            kind, sha256 = submissions.artifact_for(work, reader, artifact)
+        except NotYours as error:
+            # The same words whether it is another's or does not exist.
+            raise NotYours(_NO_PICTURE) from error
     media_type = "image/png" if kind == "picture" else "application/json"
     # Bytes under an id never change.
     headers = {"Cache-Control": "private, max-age=86400, immutable"}
@@ -129,7 +132,7 @@ def shown_submission(work: Work, reader: Reader, found: Submission) -> Submissio
     offered = assignments.offered(work, reader, found.assignment)
     run = submissions.latest_run(work, reader, found)
     return submission_answer(
-        line_answer(_line_of(work, reader, found), for_staff=for_staff),
+        line_answer(submissions.line_of(work, reader, found), for_staff=for_staff),
         shown_run(work, reader, offered, run, for_staff=for_staff),
         progress.queue_place(work, reader, found),
     )
@@ -142,15 +145,3 @@ def shown_run(work: Work, reader: Reader, offered: OfferedAssignment, run: Gradi
         str(check.id) for check in run.plan if not visibility.may_see_check(run, check.id, offered, reader, now)
     )
     return run_answer(run, offered.spec.definition, withheld=withheld, for_staff=for_staff)
-
-
-def _line_of(work: Work, reader: Reader, found: Submission) -> SubmissionLine:
-    query = SubmissionQuery(assignment=found.assignment, person=found.person.id, limit=200)
-    while True:
-        page = submissions.list_submissions(work, reader, query)
-        for line in page.lines:
-            if line.submission.id == found.id:
-                return line
-        if not page.next_cursor:
-            raise NotYours
-        query = SubmissionQuery(assignment=found.assignment, person=found.person.id, limit=200, cursor=page.next_cursor)

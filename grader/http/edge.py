@@ -11,7 +11,8 @@ import secrets
 import time
 from collections.abc import Mapping
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,6 +22,9 @@ from grader.http.metrics import Metrics
 log = logging.getLogger(__name__)
 
 REQUEST_ID = "X-Request-ID"
+_STREAMED = ("multipart/", "text/csv")
+# More than any form or JSON of ours needs.
+_MOST_BODY_BYTES = 256 * 2**10
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -41,7 +45,7 @@ class Edge:
         answer = _Answer(send, self._headers | {REQUEST_ID: request_id}, private=scope["path"].startswith("/api/"))
         begun_at = time.monotonic()
         try:
-            await self._app(scope, receive, answer)
+            await self._app(scope, _bounded(scope, receive), answer)
         except ClientDisconnect:
             log.info("request %s: the client went away", request_id)
         except Exception as error:
@@ -72,6 +76,25 @@ class _Answer:
             if self._private:
                 headers.setdefault("Cache-Control", "no-store")
         await self._send(message)
+
+
+def _bounded(scope: Scope, receive: Receive) -> Receive:
+    """`receive` for a body that is read into memory as a whole; files are counted by whoever streams them."""
+    kind = Headers(scope=scope).get("Content-Type", "").casefold()
+    if kind.startswith(_STREAMED):
+        return receive
+    received = 0
+
+    async def bounded() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > _MOST_BODY_BYTES:
+            # Of all errors, the framework passes on only its own while it reads a body.
+            raise HTTPException(413)
+        return message
+
+    return bounded
 
 
 def _method(scope: Scope) -> str:

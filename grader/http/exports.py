@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from starlette.responses import Response
 
 from grader.domain.course import Reader
+from grader.domain.gradebook import GradebookRow
 from grader.domain.grading import OfferedAssignment
+from grader.formats.gradebook import to_canvas_csv, to_gradebook_csv, to_gradescope_csv, to_moodle_csv
 from grader.http.downloads import disposition
 from grader.service import gradebook
 from grader.storage.database import Work
@@ -17,7 +20,18 @@ ExportName = Literal["csv", "canvas", "moodle", "gradescope"]
 
 def export_gradebook(work: Work, reader: Reader, assignment: OfferedAssignment, form: ExportName) -> Response:
     """Every row, by name, in one of the forms other systems import. Staff only."""
-    rows = gradebook.rows(work, reader, assignment)
-    text = "".join(str(row) for row in rows)
+    text = _text(gradebook.rows(work, reader, assignment), assignment, form)
     headers = {"Content-Disposition": disposition(f"{assignment.slug}-{form}.csv")}
     return Response(text, media_type="text/csv", headers=headers)
+
+
+def _text(rows: Iterable[GradebookRow], assignment: OfferedAssignment, form: ExportName) -> str:
+    match form:
+        case "canvas":
+            return to_canvas_csv(rows, title=assignment.title, max_score=assignment.spec.definition.max_points)
+        case "moodle":
+            return to_moodle_csv(rows, title=assignment.title)
+        case "gradescope":
+            return to_gradescope_csv(rows)
+        case "csv":
+            return to_gradebook_csv(rows)

@@ -122,12 +122,9 @@ async def _writer(services: Services) -> AsyncIterator[BlobWriter]:
     writer = await run_in_threadpool(manager.__enter__)
     try:
         yield writer
-    except BaseException:
+    finally:
         with anyio.CancelScope(shield=True):
             await run_in_threadpool(manager.__exit__, *sys.exc_info())
-        raise
-    else:
-        await run_in_threadpool(manager.__exit__, None, None, None)
 
 
 async def _stream(

@@ -105,9 +105,10 @@ class World:
             )
         return made.secret
 
-    def client(self, name: str | None = None, *scopes: Scope) -> httpx.Client:
-        """Somebody with a token of these scopes (all of them unless told), or nobody."""
-        headers = {} if name is None else {"Authorization": f"Bearer {self.token(name, *scopes)}"}
+    def client(self, name: str | None = None, *scopes: Scope, **headers: str) -> httpx.Client:
+        """Somebody with a token of these scopes (all of them unless told), or nobody; with these headers."""
+        if name is not None:
+            headers["Authorization"] = f"Bearer {self.token(name, *scopes)}"
         client = httpx.Client(base_url=f"{self.serving.url}/api/v1", headers=headers, timeout=20)
         self._clients.append(client)
         return client
