@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from grader.domain.assignment import Assignment
 from grader.domain.check import CheckDefinition
 from grader.domain.course import Course, Reader
-from grader.domain.grading import Counting, OfferedAssignment, SpecVersion
-from grader.domain.ids import Sha256
+from grader.domain.errors import AlreadyExists, BadRequest, BadSpec, UnknownAssignment, UnknownThing
+from grader.domain.grading import Counting, OfferedAssignment, RunState, SpecVersion
+from grader.domain.ids import AssignmentId, CourseId, Sha256
+from grader.kit.text import one_line
+from grader.service import gradebook, visibility
+from grader.service.quota import allowance, owner_of
 from grader.storage.database import Work
+from grader.storage.repositories import assignments, entries, overrides, stages
+
+_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,79}")
+_MOST_UPLOADS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssignmentForStudent:
-    """`days_left` is what is left of the term's late days; `uploads_left` of today's uploads; `next_upload_at` is set
-    when that is 0. `score` and `state` are of the submission that counts.
+    """`days_left` is what is left of the term's late days, `uploads_left` of today's uploads.
+
+    `next_upload_at` is set when no upload of today is left. `state` is of the submission that counts, and `score` what
+    counts: None until there is one that may be shown.
     """
 
     assignment: OfferedAssignment
@@ -31,8 +44,13 @@ class AssignmentForStudent:
 
 
 def publish_spec(work: Work, *, definition: object, spec_slug: str, version: str, blob: Sha256) -> SpecVersion:
-    """Keep a spec version (idempotent). `definition` is a grader.domain.assignment.Assignment; the bytes are stored."""
-    raise NotImplementedError
+    """Keep a spec version; the one that is there already is kept as it is.
+
+    `definition` is a grader.domain.assignment.Assignment; its bytes are stored. Raises BadSpec when it is none.
+    """
+    if not isinstance(definition, Assignment):
+        raise BadSpec(f"The spec {spec_slug} comes without its assignment.toml.")
+    return assignments.add_spec(work, definition=definition, spec_slug=spec_slug, version=version, blob=blob)
 
 
 def offer(
@@ -47,26 +65,93 @@ def offer(
 ) -> OfferedAssignment:
     """Offer an assignment in a course, or (same slug and course) move it to this spec version and change what is given.
 
-    Runs that exist keep their version. Raises AlreadyExists when another course has this slug.
+    Runs that exist keep their version. A new offer takes the spec's own due date only when it lies ahead: an old term's
+    would close the assignment at once. When another submission is to count, the gradebook is rewritten.
+
+    Raises:
+        AlreadyExists: another course has this slug.
+        BadRequest: a slug, due date or number of uploads that is none.
+        UnknownThing: the spec version was not published.
+
     """
-    raise NotImplementedError
+    address = spec.spec_slug if slug is None else slug
+    _refuse_bad_offer(address, due_at, uploads_per_day)
+    if not assignments.has_spec(work, spec.spec_slug, spec.version):
+        raise UnknownThing(f"The spec {spec.spec_slug} has no published version {spec.version}; publish it first.")
+    title = spec.definition.title
+    is_new = assignments.add(
+        work, course=course.id, slug=address, spec=spec, title=title, due_at=_due_ahead(work, spec.definition)
+    )
+    before = assignments.lock(work, address)
+    if before is None or before.course_id != course.id:
+        raise AlreadyExists(f"Another course offers an assignment called {address}; choose another slug.")
+    given: dict[str, Any] = {"due_at": due_at, "uploads_per_day": uploads_per_day, "counting": counting}
+    changed = {name: value for name, value in given.items() if value is not None}
+    assignments.change(work, address, spec=spec, title=title, **changed)
+    after = assignments.lock(work, address)
+    assert after is not None
+    if not is_new and after.counting is not before.counting:
+        for owner in assignments.owners(work, after.id):
+            gradebook.refresh(work, AssignmentId(after.id), owner)
+    return after
 
 
 def offered(work: Work, reader: Reader, slug: str) -> OfferedAssignment:
     """Raises UnknownAssignment when there is none, or the reader is not in its course: the same words for both."""
-    raise NotImplementedError
+    found = assignments.by_slug(work, slug) if _SLUG.fullmatch(slug) else None
+    if found is None or not reader.is_member(CourseId(found.course_id)):
+        raise UnknownAssignment(f"There is no assignment called {one_line(slug, limit=80)}.")
+    return found
 
 
 def offered_for(work: Work, reader: Reader) -> list[OfferedAssignment]:
-    """What the reader's courses offer, by due date."""
-    raise NotImplementedError
+    """What the reader's courses offer, by due date; archived courses offer nothing."""
+    return assignments.of_courses(work, None if reader.person.is_admin else list(reader.roles))
 
 
 def for_student(work: Work, reader: Reader, assignment: OfferedAssignment) -> AssignmentForStudent:
     """How the assignment stands for this reader now."""
-    raise NotImplementedError
+    now = stages.now(work)
+    allowed = allowance(work, reader, assignment, owner_of(work, reader, assignment), now)
+    entry = entries.of_person(work, assignment.id, reader.id)
+    override = overrides.holding(work, assignment.id, reader.id)
+    score = override if override is not None or entry is None else entry.score
+    judged = () if entry is None else entry.judged
+    if not visibility.shows_score((*assignment.spec.plan, *judged), assignment, reader, now):
+        score = None
+    return AssignmentForStudent(
+        assignment=assignment,
+        is_open=allowed.is_open,
+        days_left=allowed.days_left,
+        late_days_now=allowed.late_days,
+        uploads_left=allowed.uploads_left,
+        next_upload_at=allowed.next_upload_at,
+        submissions=0 if entry is None else entry.submissions,
+        state=None if entry is None else _state_for_student(entry.state),
+        score=score,
+        max_score=assignment.spec.definition.max_points if entry is None else entry.max_score,
+    )
 
 
 def keep_plan(work: Work, *, spec_slug: str, version: str, plan: tuple[CheckDefinition, ...]) -> None:
     """Remember which checks a spec version has, as the first harness that judged by it listed them."""
-    raise NotImplementedError
+    assignments.set_plan(work, spec_slug=spec_slug, version=version, plan=plan)
+
+
+def _refuse_bad_offer(slug: str, due_at: datetime | None, uploads_per_day: int | None) -> None:
+    if not _SLUG.fullmatch(slug):
+        raise BadRequest("An assignment's slug is letters, digits, dots, dashes and underscores, at most 80 of them.")
+    if due_at is not None and due_at.tzinfo is None:
+        raise BadRequest("A due date needs its time zone, as in 2026-03-02T23:59:59+03:00.")
+    if uploads_per_day is not None and not 1 <= uploads_per_day <= _MOST_UPLOADS:
+        raise BadRequest(f"Uploads per day are a number from 1 to {_MOST_UPLOADS}.")
+
+
+def _due_ahead(work: Work, definition: Assignment) -> datetime | None:
+    due_at = definition.due_at
+    return due_at if due_at is not None and due_at.tzinfo is not None and due_at > stages.now(work) else None
+
+
+def _state_for_student(state: str) -> str:
+    # A failed run is our fault, and is tried again.
+    return RunState.GRADING.value if state == RunState.FAILED.value else state

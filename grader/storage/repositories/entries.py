@@ -11,10 +11,18 @@ from sqlalchemy import and_, case, exists, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import aliased
 
+from grader.domain.check import CheckDefinition, Stage, Visibility
 from grader.domain.grading import Counting, RunState
-from grader.domain.ids import AssignmentId, Owner, PersonId
+from grader.domain.ids import AssignmentId, CheckId, Owner, PartId, PersonId
 from grader.storage.database import Work
-from grader.storage.models import AssignmentRow, GradebookEntryRow, MembershipRow, RunRow, SubmissionRow
+from grader.storage.models import (
+    AssignmentRow,
+    CheckResultRow,
+    GradebookEntryRow,
+    MembershipRow,
+    RunRow,
+    SubmissionRow,
+)
 
 _PUBLISHED = (RunState.GRADED.value, RunState.REJECTED.value)
 
@@ -31,6 +39,16 @@ class Tried(NamedTuple):
     max_score: float
     mark_value: float | None
     mark_label: str | None
+
+
+class Entry(NamedTuple):
+    """What counts for one person, before anybody's override; `judged` are the checks its run has results of."""
+
+    state: str
+    score: float | None
+    max_score: float
+    submissions: int
+    judged: tuple[CheckDefinition, ...]
 
 
 def lock(work: Work, assignment: AssignmentId, owner: Owner) -> None:
@@ -137,3 +155,27 @@ def write(
     for person in persons:
         row = statement.values(assignment_id=assignment, person_id=person, **values)
         work.session.execute(row.on_conflict_do_update(index_elements=["assignment_id", "person_id"], set_=values))
+
+
+def of_person(work: Work, assignment: int, person: PersonId) -> Entry | None:
+    entry = GradebookEntryRow
+    found = work.session.execute(
+        select(entry.state, entry.score, entry.max_score, entry.submissions, entry.run_id).where(
+            entry.assignment_id == assignment, entry.person_id == person
+        )
+    ).one_or_none()
+    if found is None:
+        return None
+    results = work.session.scalars(select(CheckResultRow).where(CheckResultRow.run_id == found.run_id))
+    judged = tuple(
+        CheckDefinition(
+            id=CheckId(row.check_id),
+            part=PartId(row.part),
+            title=row.title,
+            points=row.max_points,
+            stage=Stage(row.stage),
+            visibility=Visibility(row.visibility),
+        )
+        for row in results
+    )
+    return Entry(found.state, found.score, found.max_score, found.submissions, judged)
