@@ -44,7 +44,8 @@ def _after(work: Work, row: StageRow, report: RunReport, origin: runs.RunWithIts
     runs.drop_results(work, row.run_id, but=reported, stages=sorted(covered))
     results = runs.results_of(work, [row.run_id])[row.run_id]
     plan = runs.plan_from_plain(origin.version.plan)
-    following = _next_stage(plan, results, done=covered)
+    known = covered | {stage.stage for stage in stages.of_runs(work, [row.run_id])}
+    following = _next_stage(plan, results, known)
     if following is not None:
         return [_queued(work, row, following, origin)]
     problem = _does_not_add_up(plan, results)
@@ -61,14 +62,15 @@ def _after(work: Work, row: StageRow, report: RunReport, origin: runs.RunWithIts
     return [(ProgressKind.RUN, None, {"state": RunState.GRADED.value})]
 
 
-def _next_stage(plan: Sequence[CheckDefinition], results: Sequence[CheckResult], *, done: set[str]) -> Stage | None:
-    """The first stage that the plan has checks of, that has no result yet and was not just judged."""
+def _next_stage(plan: Sequence[CheckDefinition], results: Sequence[CheckResult], known: set[str]) -> Stage | None:
+    """The first stage after those the run has had that the plan has checks of without a result."""
     judged = {result.id for result in results}
-    for stage in (Stage.UNIT, Stage.TRAIN):
-        missing = [check for check in plan if check.stage is stage and check.id not in judged]
-        if missing and stage.value not in done and (stage is Stage.UNIT or _gate_passed(results)):
-            return stage
-    return None
+    missing = {check.stage for check in plan if check.id not in judged}
+    if Stage.TRAIN.value in known:
+        return None
+    if Stage.UNIT in missing and Stage.UNIT.value not in known:
+        return Stage.UNIT
+    return Stage.TRAIN if Stage.TRAIN in missing and _gate_passed(results) else None
 
 
 def _gate_passed(results: Sequence[CheckResult]) -> bool:

@@ -229,7 +229,7 @@ def rerun(work: Work, reader: Reader, submission: Submission) -> GradingRun:
         stages.add(
             work, run_id=unfinished.id, stage=Stage.GATE.value, assignment_id=submission.assignment_id,
             owner=submission.owner, queue=Queue.CPU.value, priority=0, cost=0,
-            turn=stages.fair_turn(work, Queue.CPU.value, 0, submission.owner),
+            turn=stages.fair_turn(work, submission.owner),
         )  # fmt: skip
         events.tell(work, identity, unfinished.id, [(ProgressKind.RUN, None, {"state": RunState.WAITING.value})])
         audit.note(work, reader, "rerun submission", f"submission:{submission.id}")

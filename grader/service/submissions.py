@@ -165,7 +165,7 @@ def _queue(work: Work, row: SubmissionRow, assignment: OfferedAssignment) -> Non
         queue=Queue.CPU.value,
         priority=0,
         cost=0,
-        turn=stages.fair_turn(work, Queue.CPU.value, 0, row.owner),
+        turn=stages.fair_turn(work, row.owner),
     )
     events.tell(work, row.id, run.id, [(ProgressKind.RUN, None, {"state": RunState.WAITING.value})])
     work.wake(Queue.CPU)
