@@ -19,7 +19,7 @@ from grader.storage.models import (
     SubmissionRow,
     TeamRow,
 )
-from grader.storage.repositories.people import person_of
+from grader.storage.repositories.people import name_order, person_of
 
 
 class Place(NamedTuple):
@@ -88,7 +88,7 @@ def members(work: Work, course: CourseId) -> list[Member]:
         .join(MembershipRow, MembershipRow.person_id == PersonRow.id)
         .outerjoin(TeamRow, TeamRow.id == MembershipRow.team_id)
         .where(MembershipRow.course_id == course, MembershipRow.left_at.is_(None))
-        .order_by(func.lower(PersonRow.name), PersonRow.email)
+        .order_by(name_order(), PersonRow.email)
     )
     return [
         Member(

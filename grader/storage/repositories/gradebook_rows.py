@@ -21,7 +21,7 @@ from grader.domain.run import Mark
 from grader.domain.score import mark_of
 from grader.storage.database import Work
 from grader.storage.models import GradebookEntryRow, MembershipRow, OverrideRow, PersonRow, TeamRow
-from grader.storage.repositories.people import person_of
+from grader.storage.repositories.people import name_order, person_of
 
 SortKey = str | float | int | datetime | None
 
@@ -118,8 +118,7 @@ def _overrides(assignment: int) -> Any:
 
 def _key(sort: GradebookSort, score: ColumnElement[Any]) -> ColumnElement[Any]:
     keys: dict[GradebookSort, ColumnElement[Any]] = {
-        # Unicode's own order, in which Ç stands by C and capitals by small letters, whatever the server's locale.
-        GradebookSort.NAME: PersonRow.name.collate("unicode"),
+        GradebookSort.NAME: name_order(),
         GradebookSort.EMAIL: PersonRow.__table__.c.email,
         GradebookSort.SCORE: score,
         GradebookSort.RECEIVED: GradebookEntryRow.__table__.c.received_at,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from grader.domain.course import Person, Role
@@ -28,6 +28,16 @@ def person_of(row: PersonRow) -> Person:
         student_number=row.student_number,
         is_admin=row.is_admin,
     )
+
+
+def name_order() -> ColumnElement[str]:
+    """What people are sorted by: their name with capitals and accents set aside, so that Ç and ç stand by c.
+
+    The servers' own collations differ, and some have none but that of bytes.
+    """
+    bare = func.regexp_replace(func.normalize(PersonRow.name, literal_column("NFD")), r"[\u0300-\u036f]", "", "g")
+    # The dotless i has no mark that could be taken away.
+    return func.lower(func.replace(bare, "\u0131", "i")).collate("C")
 
 
 def add(

@@ -92,6 +92,7 @@ def grading_times(work: Work, assignment: int) -> GradingTimes:
     seconds = func.extract("epoch", RunRow.finished_at - SubmissionRow.received_at).label("seconds")
     newest = (
         select(seconds)
+        .select_from(SubmissionRow)
         .join(RunRow, RunRow.submission_id == SubmissionRow.id)
         .where(
             SubmissionRow.assignment_id == assignment,
@@ -119,6 +120,7 @@ def open_runs(work: Work, assignment: int) -> OpenRuns:
             func.count().filter(RunRow.state == RunState.GRADING.value),
             func.count().filter(and_(RunRow.state == RunState.FAILED.value, ~tried_again)),
         )
+        .select_from(RunRow)
         .join(SubmissionRow, SubmissionRow.id == RunRow.submission_id)
         .where(
             SubmissionRow.assignment_id == assignment,
@@ -141,6 +143,7 @@ def overview(work: Work, course: int) -> list[Overview]:
             func.count().filter(entry.state.in_(unfinished)),
             func.count().filter(entry.state == RunState.FAILED.value),
         )
+        .select_from(AssignmentRow)
         .outerjoin(MembershipRow, and_(*_is_student(course)))
         .outerjoin(entry, and_(entry.assignment_id == AssignmentRow.id, entry.person_id == MembershipRow.person_id))
         .where(AssignmentRow.course_id == course)
