@@ -10,13 +10,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from grader.api.access import MayRead, MaySubmit, SlugInPath, TheServices
-from grader.api.document import PREFIX, UPLOAD_BODY, problems
+from grader.api.document import UPLOAD_BODY, problems
 from grader.api.schemas.assignments import AssignmentAnswer, assignment_answer
 from grader.api.schemas.common import Listed
 from grader.api.schemas.submissions import ReceiptAnswer, receipt_answer
 from grader.domain.course import Reader
 from grader.domain.grading import OfferedAssignment
 from grader.domain.ids import CourseId
+from grader.http.edge import API_PREFIX
 from grader.http.services import Services
 from grader.http.uploads import receive_upload
 from grader.service import assignments
@@ -60,7 +61,7 @@ async def hand_in(
     """Hand in one zip file, notebook or Python file. The receipt means that it is safe and will be graded."""
     offered = await run_in_threadpool(_offered, services, reader, assignment)
     receipt = await receive_upload(request, reader, offered, idempotency_key=idempotency_key)
-    answer = receipt_answer(receipt, PREFIX)
+    answer = receipt_answer(receipt, API_PREFIX)
     return JSONResponse(answer.model_dump(mode="json"), status_code=202, headers={"Location": answer.links.self})
 
 

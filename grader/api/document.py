@@ -11,7 +11,6 @@ from grader.api.schemas.common import Problem
 from grader.http.problems import MEDIA_TYPE
 from grader.http.uploads import FILE_FIELD, KEY_FIELD
 
-PREFIX = "/api/v1"
 DOCUMENT = "/api/openapi.json"
 _PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _MEANINGS = {

@@ -21,6 +21,7 @@ from grader.http.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
+API_PREFIX = "/api/v1"
 REQUEST_ID = "X-Request-ID"
 _STREAMED = ("multipart/", "text/csv")
 # More than any form or JSON of ours needs.
@@ -103,4 +104,9 @@ def _method(scope: Scope) -> str:
 
 
 def _route(scope: Scope) -> str:
-    return str(getattr(scope.get("route"), "path", "other"))
+    template = getattr(scope.get("route"), "path", None)
+    if not isinstance(template, str):
+        return "other"
+    # The framework knows a route by its router's path; pages and the API have some of these in common.
+    is_short = scope["path"].startswith(API_PREFIX) and not template.startswith(API_PREFIX)
+    return API_PREFIX + template if is_short else template

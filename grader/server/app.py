@@ -22,7 +22,6 @@ from grader.storage.announcements import Announcements
 from grader.storage.blobs import Blobs
 from grader.storage.database import Database
 from grader.storage.wakeups import CeleryWakeUps
-from grader.web.routes import router as web_router
 
 
 def create_app(settings: ServerSettings) -> FastAPI:
@@ -50,9 +49,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
     problems.install(app)
     app.include_router(api_router)
     install = getattr(web, "install", None)
-    if install is None:
-        app.include_router(web_router)
-    else:
+    if install is not None:
         install(app)
     # Added last, so that it is the outermost.
     app.add_middleware(Edge, headers=security_headers(has_tls=settings.has_tls), metrics=services.metrics)
