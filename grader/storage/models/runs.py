@@ -42,8 +42,8 @@ class RunRow(Base):
 class StageRow(Base):
     """A claimable piece of a run; `turn` is its place in an order that is fair to all owners.
 
-    `lease_*` belong to who claimed it. `priority` is 0 for live work and 1 for mass reruns. All times are the database's
-    own clock.
+    `lease_*` belong to who claimed it. `priority` is 0 for live work and 1 for mass reruns. All times are the
+    database's own clock.
     """
 
     __tablename__ = "run_stages"
