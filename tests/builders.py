@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from grader.domain.assignment import Assignment
 from grader.domain.check import CheckDefinition, CheckResult, CheckStatus, Stage, Visibility
@@ -12,7 +13,17 @@ from grader.domain.course import Person, Reader, Role, Scope
 from grader.domain.grading import Counting, OfferedAssignment, SpecVersion
 from grader.domain.ids import CourseId, PersonId, Sha256, Slug
 from grader.storage.database import Work
-from grader.storage.models import AssignmentRow, CourseRow, MembershipRow, PersonRow, SpecVersionRow, TeamRow
+from grader.storage.models import (
+    AssignmentRow,
+    CheckResultRow,
+    CourseRow,
+    MembershipRow,
+    PersonRow,
+    RunRow,
+    SpecVersionRow,
+    SubmissionRow,
+    TeamRow,
+)
 
 _numbers = itertools.count(1)
 A_SHA256 = "ab" * 32
@@ -159,3 +170,56 @@ def a_reader(
         roles={CourseId(course.id): role for course in courses},
         scopes=frozenset(Scope) if scopes is None else scopes,
     )  # fmt: skip
+
+
+def a_submission(work: Work, assignment: OfferedAssignment, person: PersonRow, **overrides: Any) -> SubmissionRow:
+    """The person's own submission unless `owner` says whose, received now; no run belongs to it yet."""
+    number = next(_numbers)
+    values: dict[str, Any] = {
+        "id": uuid4(),
+        "assignment_id": assignment.id,
+        "person_id": person.id,
+        "owner": f"p{person.id}",
+        "number": number,
+        "file_name": "work.py",
+        "sha256": f"{number:064x}",
+        "size_bytes": 10,
+    }
+    row = SubmissionRow(**(values | overrides))
+    work.session.add(row)
+    work.session.flush()
+    return row
+
+
+def a_run(work: Work, assignment: OfferedAssignment, submission: SubmissionRow, **overrides: Any) -> RunRow:
+    """A run by the assignment's spec version; graded with a score when one is given, else waiting."""
+    version = work.session.query(SpecVersionRow).filter_by(version=assignment.spec.version).one()
+    score = overrides.get("score")
+    values: dict[str, Any] = {
+        "id": uuid4(),
+        "submission_id": submission.id,
+        "spec_version_id": version.id,
+        "reason": "upload",
+        "state": "waiting" if score is None else "graded",
+        "seed": "seed",
+        "max_score": assignment.spec.definition.max_points,
+        "mark_value": None if score is None else 1.0,
+        "mark_label": None if score is None else "half",
+        "finished_at": None if score is None else datetime.now(UTC),
+    }
+    row = RunRow(**(values | overrides))
+    work.session.add(row)
+    work.session.flush()
+    return row
+
+
+def a_check_result(work: Work, run: RunRow, definition: CheckDefinition, status: str = "passed") -> CheckResultRow:
+    """A result of a planned check; full points when passed."""
+    row = CheckResultRow(
+        run_id=run.id, check_id=definition.id, position=next(_numbers), part=definition.part, title=definition.title,
+        stage=definition.stage.value, status=status, points=definition.points if status == "passed" else 0.0,
+        max_points=definition.points, visibility=definition.visibility.value,
+    )  # fmt: skip
+    work.session.add(row)
+    work.session.flush()
+    return row
