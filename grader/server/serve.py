@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import signal
 import socket
@@ -57,7 +58,9 @@ def serve(settings: ServerSettings, host: str, port: int, *, workers: int = 1, f
     """
     schema.require_current(settings.database_url)
     if workers == 1:
-        server_for(settings, host, port, forwarded_by=forwarded_by).run()
+        # Once all is done, uvicorn sends itself the signal that it was stopped by.
+        with contextlib.suppress(KeyboardInterrupt):
+            server_for(settings, host, port, forwarded_by=forwarded_by).run()
         return
     app = functools.partial(_app_of_a_worker, settings)
     config = uvicorn.Config(app, factory=True, host=host, port=port, workers=workers, **_options(forwarded_by))

@@ -74,6 +74,12 @@ class Upload:
     def close(self):
         self.socket.close()
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
 
 def settled(world, before):
     pause = threading.Event()
@@ -103,8 +109,8 @@ def test_a_body_that_grows_beyond_the_limit_is_refused_while_it_streams(limited)
 
 def test_a_length_that_is_beyond_the_limit_is_refused_before_the_first_byte(limited):
     before = limited.serving.stored()
-    upload = Upload(limited, f"Content-Length: {10 * LIMIT}")
-    status, problem = upload.answer()
+    with Upload(limited, f"Content-Length: {10 * LIMIT}") as upload:
+        status, problem = upload.answer()
     assert (status, problem["code"]) == (413, "upload-too-large")
     assert limited.serving.stored() == before
 
@@ -117,9 +123,9 @@ def test_one_byte_too_many_is_refused_and_the_last_that_fits_is_taken(limited):
 
 
 def test_fields_and_headers_cannot_make_the_envelope_large(limited):
-    upload = Upload(limited, "Transfer-Encoding: chunked")
-    upload.chunk(b'--edge\r\nContent-Disposition: form-data; name="csrf"\r\n\r\n' + b"x" * 100_000)
-    assert upload.answer()[0] == 422
+    with Upload(limited, "Transfer-Encoding: chunked") as upload:
+        upload.chunk(b'--edge\r\nContent-Disposition: form-data; name="csrf"\r\n\r\n' + b"x" * 100_000)
+        assert upload.answer()[0] == 422
 
 
 def test_a_sender_who_goes_away_leaves_nothing(limited):
@@ -133,8 +139,8 @@ def test_a_sender_who_goes_away_leaves_nothing(limited):
 
 def test_an_upload_that_is_refused_early_is_not_read(limited):
     before = limited.serving.stored()
-    upload = Upload(limited, "Transfer-Encoding: chunked", "Idempotency-Key: " + "x" * 300)
-    status, problem = upload.answer()
+    with Upload(limited, "Transfer-Encoding: chunked", "Idempotency-Key: " + "x" * 300) as upload:
+        status, problem = upload.answer()
     assert (status, problem["code"]) == (422, "bad-request")
     assert limited.serving.stored() == before
 
