@@ -52,6 +52,17 @@ UPLOAD_BODY = {
     },
 }
 
+# One message of the stream; the document's language has no word for a sequence of them.
+_EVENT = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"type": "string", "enum": ["progress", "end"]},
+        "id": {"type": "string", "description": "Send it back as `Last-Event-ID`."},
+        "data": {"type": "string", "description": "JSON: `kind`, `run`, `check` and, where one changed, `state`."},
+    },
+}
+
 _TAGS = [
     {"name": "people", "description": "Who is asking, people, and tokens."},
     {"name": "assignments", "description": "What there is to hand in, and handing it in."},
@@ -101,6 +112,8 @@ def document_of(app: FastAPI) -> dict[str, Any]:
 def _schema_of(kind: str) -> dict[str, Any]:
     if kind == "application/json":
         return {"type": "object"}
+    if kind == "text/event-stream":
+        return _EVENT
     if kind.startswith("text/"):
         return {"type": "string"}
     return {"type": "string", "format": "binary"}
