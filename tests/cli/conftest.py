@@ -12,9 +12,12 @@ from grader.cli import batch
 from grader.cli.main import run
 from grader.domain.errors import NoSandbox, RunFailed
 from grader.domain.run import Event
+from tests.api.serving import serving, world
 from tests.cli.stand_in import StandIn
 from tests.report_samples import a_rejection as rejected_report
 from tests.report_samples import a_report
+
+__all__ = ["serving", "world"]
 
 TOML = """
 schema_version = 1

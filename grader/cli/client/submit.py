@@ -146,9 +146,13 @@ def _print_overview(assignments: list[dict[str, Any]], newest: list[dict[str, An
     print_table(headings, map(line, assignments), right=headings[4:])
     if newest:
         typer.echo()
-        rows = (
-            (item.get("id"), item.get("assignment"), (item.get("person") or {}).get("email"), item.get("file"),
-             as_time(item.get("received_at")), item.get("state"), as_score(item), item.get("counts"))
+        # A student's own name in every line says nothing.
+        several = len({(item.get("person") or {}).get("email") for item in newest}) > 1
+        rows = [
+            (item.get("id"), item.get("assignment"), item.get("file"), as_time(item.get("received_at")),
+             item.get("state"), as_score(item) + (" counts" if item.get("counts") else ""),
+             *([(item.get("person") or {}).get("email")] if several else []))
             for item in newest
-        )  # fmt: skip
-        print_table(("submission", "assignment", "by", "file", "received", "state", "score", "counts"), rows)
+        ]  # fmt: skip
+        columns = ("submission", "assignment", "file", "received", "state", "score", *(["by"] if several else []))
+        print_table(columns, rows)

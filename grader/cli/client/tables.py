@@ -12,6 +12,7 @@ from rich.text import Text
 from grader.cli.cards import console_for
 from grader.kit.text import one_line
 
+_ID_LENGTH = 36
 _STYLES = {"graded": "green", "rejected": "red", "failed": "bold red", "waiting": "yellow", "grading": "yellow"}
 
 
@@ -19,7 +20,9 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[Any]], *, right
     """A table on stdout, columns named in `right` aligned to the right; how many rows."""
     table = Table(box=None, pad_edge=False)
     for heading in headings:
-        table.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
+        # An id that is cut or folded cannot be copied.
+        whole = _ID_LENGTH if heading == "submission" else None
+        table.add_column(heading, justify="right" if heading in right else "left", overflow="fold", min_width=whole)
     for row in rows:
         table.add_row(*(as_cell(value) for value in row))
     console_for().print(table)

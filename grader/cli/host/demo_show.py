@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -54,15 +54,12 @@ def hand_in_all(
     console = console or console_for()
     board = Board(uploads)
     stderr = console_for(stderr=True)
-    with ThreadPoolExecutor(len(uploads), thread_name_prefix="demo") as threads:
-        waiting = [
-            threads.submit(_one, board, number, url, tokens[one.email], one) for number, one in enumerate(uploads)
-        ]
-        if stderr.is_terminal:
-            with Live(board, console=stderr, transient=True, refresh_per_second=8):
-                found = [future.result() for future in waiting]
-        else:
+    waiting = [_begin(board, number, url, tokens[one.email], one) for number, one in enumerate(uploads)]
+    if stderr.is_terminal:
+        with Live(board, console=stderr, transient=True, refresh_per_second=8):
             found = [future.result() for future in waiting]
+    else:
+        found = [future.result() for future in waiting]
     for one, submission in zip(uploads, found, strict=True):
         console.print(Text(f"{one.assignment}: {one.label}, handed in by {one.email}", style="bold"))
         console.print(submission_card(submission))
@@ -80,9 +77,24 @@ def is_as_it_should_be(uploads: Sequence[Upload], submissions: Sequence[dict[str
     )
 
 
-def _one(board: Board, number: int, url: str, token: str, one: Upload) -> dict[str, Any]:
+def _begin(board: Board, number: int, url: str, token: str, one: Upload) -> Future[dict[str, Any]]:
+    """Its graded submission to be. The thread is nobody's to wait for, so that Ctrl-C ends the demo at once."""
+    outcome: Future[dict[str, Any]] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(_hand_in(board, number, url, token, one))
+        except Exception as error:
+            # Whatever it is, whoever waits for the outcome is told.
+            outcome.set_exception(error)
+
+    threading.Thread(target=run, name=f"demo-{number}", daemon=True).start()
+    return outcome
+
+
+def _hand_in(board: Board, number: int, url: str, token: str, one: Upload) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    with Service(Address(url=url, token=token), patience_s=LONG_PATIENCE_S) as service:
+    with Service(Address(url=url, token=token), patience_s=LONG_PATIENCE_S, say=lambda _: None) as service:
         receipt = upload(service, one.assignment, one.name, one.content)
         for found in follow(service, str(receipt["id"])):
             board.heard(number, found)

@@ -1,0 +1,221 @@
+"""The same commands against the service itself: its server on a socket, its PostgreSQL, its bytes."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import time
+
+import pytest
+
+from grader.domain.check import CheckStatus
+from grader.domain.course import Scope
+from tests import builders
+from tests.api.serving import A_FILE
+from tests.local.living import PATIENCE_S
+
+EVERYTHING = tuple(Scope)
+
+
+@pytest.fixture
+def called_by(grader, world, monkeypatch, tmp_path):
+    """Runs a command line with the token of somebody of the world."""
+    monkeypatch.setenv("GRADER_URL", world.serving.url)
+    monkeypatch.setenv("GRADER_CONFIG", str(tmp_path / "none.toml"))
+    tokens = {}
+
+    def call(name, *arguments):
+        tokens.setdefault(name, world.token(name))
+        monkeypatch.setenv("GRADER_TOKEN", tokens[name])
+        return grader(*arguments)
+
+    return call
+
+
+@pytest.fixture
+def work(hand_in):
+    return hand_in("work.py", A_FILE)
+
+
+class Grading:
+    """Grades the next thing that waits, in a thread, as a worker would."""
+
+    def __init__(self, world, **options):
+        self._thread = threading.Thread(target=self._run, args=(world, options))
+
+    def __enter__(self):
+        self._thread.start()
+
+    def __exit__(self, *_):
+        self._thread.join()
+
+    def _run(self, world, options):
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until:
+            with world.database.begin() as unit:
+                from sqlalchemy import text
+
+                waiting = unit.session.execute(text("SELECT count(*) FROM run_stages WHERE state = 'waiting'")).scalar()
+            if waiting:
+                world.grade(**options)
+                return
+            time.sleep(0.05)
+
+
+def test_a_student_hands_in_and_sees_the_card(called_by, world, work):
+    slug = world.assignment.slug
+    with Grading(world):
+        status, out, err = called_by("student", "submit", work, "-a", slug, "--json")
+    assert status == 0, err
+    told = json.loads(out)
+    assert (told["state"], told["score"], told["number"]) == ("graded", 5.0, 1)
+    shown = called_by("student", "status", told["id"])[1]
+    assert "5 / 5 points" in shown
+    assert "It learns" in shown
+    overview = called_by("student", "status")[1]
+    assert slug in overview
+    assert told["id"] in overview
+    again = json.loads(called_by("student", "submit", work, "-a", slug, "--no-wait", "--json")[1])
+    assert (again["id"], again["is_new"]) == (told["id"], False)
+
+
+def test_what_the_assignment_does_not_take_is_refused_in_its_words(called_by, world, hand_in):
+    status, out, err = called_by("student", "submit", hand_in("notes.txt", b"hello"), "-a", world.assignment.slug)
+    assert (status, out) == (2, "")
+    assert err.startswith("grader: ")
+    assert err.count("\n") == 1
+
+
+def test_a_student_reaches_nothing_of_the_staffs(called_by, world, work):
+    receipt = json.loads(called_by("student", "submit", work, "-a", world.assignment.slug, "--no-wait", "--json")[1])
+    for command in (
+        ["gradebook", world.assignment.slug],
+        ["export", world.assignment.slug],
+        ["rerun", receipt["id"]],
+        ["rerun", "-a", world.assignment.slug, "--all"],
+        ["roster", "list", "-c", world.course.slug],
+        ["user", "list"],
+        ["course", "create", "x", "--title", "X"],
+    ):
+        status, out, err = called_by("student", *command)
+        assert (status, out) == (2, ""), command
+        assert err.startswith("grader: ")
+    assert called_by("classmate", "status", receipt["id"])[0] == 2
+
+
+def test_a_teaching_assistant_reads_the_gradebook_and_reruns(called_by, world, work, tmp_path):
+    slug = world.assignment.slug
+    results = tuple(
+        builders.a_result(check, CheckStatus.FAILED if check.id == "A.two" else CheckStatus.PASSED)
+        for check in builders.a_plan()
+    )
+    with Grading(world, results=results):
+        told = json.loads(called_by("student", "submit", work, "-a", slug, "--json")[1])
+    assert told["score"] == 3.0
+    with Grading(world):
+        status, out, err = called_by("ta", "rerun", told["id"])
+    assert status == 0, err
+    assert "5 / 5 points" in out
+    assert "Before: 3 / 5 points" in out
+    assert [line.split()[0] for line in out.splitlines() if line.startswith(("A.", "B."))] == ["A.two"]
+    rows = json.loads(called_by("ta", "gradebook", slug, "--json", "--sort", "score", "--descending")[1])
+    assert (rows["total"], [row["state"] for row in rows["items"]]) == (2, ["graded", "missing"])
+    assert "5 / 5" in called_by("ta", "gradebook", slug, "--search", "Ada")[1]
+    for name in ("csv", "canvas", "moodle", "gradescope"):
+        path = tmp_path / f"{name}.csv"
+        assert called_by("ta", "export", slug, "--format", name, "-o", path)[0] == 0
+        assert b"Ada" in path.read_bytes()
+    assert called_by("ta", "rerun", "-a", slug, "--all", "--dry-run")[1].startswith("1 submission of")
+
+
+def test_an_instructor_imports_a_roster_and_offers_an_assignment(called_by, world, hand_in, root):
+    course = world.course.slug
+    path = hand_in("roster.csv", "email;name;role\nzoe@example.org;Zoë;student\n".encode())
+    preview = called_by("instructor", "roster", "import", path, "-c", course, "--preview")
+    assert preview[0] == 0, preview[2]
+    assert "1 would be added" in preview[1]
+    assert "zoe@example.org" not in called_by("instructor", "roster", "list", "-c", course)[1]
+    assert called_by("instructor", "roster", "import", path, "-c", course)[0] == 0
+    members = json.loads(called_by("instructor", "roster", "list", "-c", course, "--json")[1])["items"]
+    assert "Zoë" in [member["person"]["name"] for member in members]
+    status, out, err = called_by("instructor", "course", "offer", course, "first-steps", "--spec", "hw1", "--due",
+                                 "2099-03-02", "--uploads-per-day", "3", "--counting", "best", "--json")  # fmt: skip
+    assert status == 0, err
+    told = json.loads(out)
+    assert (told["slug"], told["spec"], told["uploads_per_day"], told["counting"]) == ("first-steps", "hw1", 3, "best")
+    assert told["due_at"] == "2099-03-02T23:59:59Z"
+
+
+def test_an_administrator_makes_courses_people_and_tokens(called_by, world, grader, monkeypatch):
+    assert called_by("admin", "course", "create", "cmp1", "--title", "One", "--time-zone", "Europe/Berlin")[0] == 0
+    assert "Europe/Berlin" in called_by("admin", "course", "list")[1]
+    monkeypatch.setattr("sys.stdin", io.StringIO("correct horse battery\n"))
+    status, _, err = called_by("admin", "user", "create", "new@example.org", "--name", "New", "--password-stdin")
+    assert status == 0, err
+    monkeypatch.setattr("sys.stdin", io.StringIO("another horse battery\n"))
+    assert called_by("admin", "user", "password", "NEW@example.org", "--password-stdin")[0] == 0
+    assert "new@example.org" in called_by("admin", "user", "list", "--search", "New")[1]
+    status, secret, _ = called_by("admin", "token", "create", "laptop", "--scope", "read", "--days", "7")
+    assert status == 0
+    assert grader("course", "list", "--token", secret.strip())[0] == 0
+    assert grader("course", "create", "cmp2", "--title", "Two", "--token", secret.strip())[0] == 2
+    listed = json.loads(called_by("admin", "token", "list", "--json")[1])["items"]
+    laptop = next(item for item in listed if item["name"] == "laptop")
+    assert called_by("admin", "token", "revoke", laptop["id"])[0] == 0
+    assert grader("course", "list", "--token", secret.strip())[0] == 2
+
+
+class TestLocal:
+    @pytest.fixture(autouse=True)
+    def _on_the_server(self, postgres_url, monkeypatch):
+        monkeypatch.setenv("GRADER_DATABASE_URL", postgres_url)
+
+    def test_the_first_administrator_needs_nobody(self, grader, serving, database, monkeypatch):
+        monkeypatch.setattr("sys.stdin", io.StringIO("correct horse battery\n"))
+        made = grader("user", "create", "root@example.org", "--name", "Root", "--admin", "--password-stdin", "--local",
+                      "--json")  # fmt: skip
+        assert made[0] == 0, made[2]
+        assert json.loads(made[1])["is_admin"] is True
+        secret = grader("token", "create", "first", "--local", "--person", "root@example.org", "--scope", "read",
+                        "--scope", "manage")[1].strip()  # fmt: skip
+        command = ["course", "create", "c", "--title", "C", "--url", serving.url, "--token", secret]
+        assert grader(*command)[0] == 0
+
+    def test_a_lost_password_is_replaced(self, grader, database, monkeypatch):
+        from grader.service import accounts
+
+        with database.begin() as work:
+            accounts.create_person(work, email="ada@example.org", name="Ada", password="the old password")
+        monkeypatch.setattr("sys.stdin", io.StringIO("the new password\n"))
+        assert grader("user", "password", "ada@example.org", "--local", "--password-stdin")[0] == 0
+        signed_in = accounts.sign_in(database, email="ada@example.org", password="the new password", address="::1")
+        assert signed_in.reader.person.email == "ada@example.org"
+
+    def test_only_an_empty_service_gets_a_first_administrator(self, database):
+        from grader.cli.host.accounts import first_admin
+        from grader.service import accounts
+
+        made = first_admin(database)
+        assert made is not None
+        assert accounts.sign_in(database, email=made.email, password=made.password, address="::1")
+        assert first_admin(database) is None
+
+    def test_the_schemas_version_is_printed(self, grader):
+        from grader.storage import schema
+
+        assert grader("db", "version")[:2] == (0, f"{schema.newest_version()}\n")
+        assert grader("db", "upgrade")[:2] == (0, f"{schema.newest_version()}\n")
+
+    def test_without_a_database_the_variable_is_named(self, grader, monkeypatch):
+        monkeypatch.delenv("GRADER_DATABASE_URL")
+        for command in (["db", "version"], ["user", "create", "a@b.c", "--name", "A", "--no-password", "--local"]):
+            status, _, err = grader(*command)
+            assert status == 2
+            assert "GRADER_DATABASE_URL" in err
+
+    def test_a_database_that_is_away_is_exit_3(self, grader, monkeypatch):
+        monkeypatch.setenv("GRADER_DATABASE_URL", "postgresql+psycopg://grader@127.0.0.1:1/grader")
+        status, _, err = grader("db", "version")
+        assert status == 3
+        assert err.startswith("grader: The database cannot be reached")
