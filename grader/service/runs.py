@@ -32,7 +32,7 @@ from grader.service import audit, gradebook
 from grader.service.closing import close_stage, fail_run
 from grader.storage.database import Work
 from grader.storage.models import StageRow
-from grader.storage.repositories import events, runs, stages
+from grader.storage.repositories import entries, events, runs, stages
 from grader.storage.repositories import submissions as submission_rows
 
 LEASE_S = 30.0
@@ -73,6 +73,7 @@ def _claimed(work: Work, row: StageRow) -> Claim:
     told: list[tuple[ProgressKind, str | None, dict[str, Any]]] = []
     if runs.begin(work, row.run_id):
         told.append((ProgressKind.RUN, None, {"state": RunState.GRADING.value}))
+        entries.say_grading(work, row.assignment_id, origin.submission.id)
     told.append((ProgressKind.STAGE, None, {"stage": row.stage, "state": row.state}))
     events.tell(work, origin.submission.id, row.run_id, told)
     return Claim(

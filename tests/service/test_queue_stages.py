@@ -208,3 +208,13 @@ def test_the_estimate_is_measured(database, handed_in):
         runs.heard_of(work, worker="w", queues=[Queue.CPU], slots=2)
         place = progress.queue_place(work, reader, submissions.find(work, reader, last))
     assert (place.ahead, place.eta_s) == (2, 80.0)
+
+
+def test_the_gradebook_says_that_a_submission_is_being_graded(database, handed_in):
+    handed_in()
+    said = text("SELECT state FROM gradebook_entries")
+    with database.engine.connect() as connection:
+        assert connection.execute(said).scalar_one() == "waiting"
+    claim(database)
+    with database.engine.connect() as connection:
+        assert connection.execute(said).scalar_one() == "grading"

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import and_, case, exists, func, literal, or_, select
+from sqlalchemy import and_, case, exists, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import aliased
 
@@ -113,7 +113,8 @@ def people(work: Work, assignment: AssignmentId, owner: Owner, newest_at: dateti
     one, also when that is run again.
     """
     entry, theirs = GradebookEntryRow, aliased(SubmissionRow)
-    follows = exists().where(theirs.id == entry.submission_id, theirs.owner == owner)
+    is_theirs = (theirs.id == entry.submission_id, theirs.assignment_id == assignment, theirs.owner == owner)
+    follows = exists().where(*is_theirs)
     following = select(entry.person_id).where(entry.assignment_id == assignment, follows)
     found = set(work.session.scalars(following))
     present = _present(owner)
@@ -179,3 +180,17 @@ def of_person(work: Work, assignment: int, person: PersonId) -> Entry | None:
         for row in results
     )
     return Entry(found.state, found.score, found.max_score, found.submissions, judged)
+
+
+def say_grading(work: Work, assignment: int, submission: UUID) -> None:
+    """A worker has begun with a submission that stands in the gradebook as waiting."""
+    statement = (
+        update(GradebookEntryRow)
+        .where(
+            GradebookEntryRow.assignment_id == assignment,
+            GradebookEntryRow.submission_id == submission,
+            GradebookEntryRow.state == "waiting",
+        )
+        .values(state="grading")
+    )
+    work.session.execute(statement, execution_options={"synchronize_session": False})
