@@ -14,9 +14,9 @@ from sqlalchemy import select
 from grader.domain.course import Role, Scope
 from grader.domain.errors import BadRequest, NeedsRole, NeedsScope
 from grader.domain.gradebook import GradebookQuery, GradebookSort
-from grader.domain.grading import RunState
+from grader.domain.grading import Counting, RunState
 from grader.domain.ids import AssignmentId, Owner
-from grader.service import gradebook
+from grader.service import assignments, courses, gradebook
 from grader.storage.models import AssignmentRow, GradebookEntryRow, MembershipRow
 from tests import builders
 
@@ -434,9 +434,6 @@ class TestPaging:
 
 
 def test_counting_another_way_rewrites_the_gradebook(work, course, assignment, student):
-    from grader.domain.grading import Counting
-    from grader.service import assignments, courses
-
     for hour, points in enumerate([4.0, 2.0]):
         hand_in(work, assignment, student, hour, score=points)
     refresh(work, assignment, f"p{student.id}")

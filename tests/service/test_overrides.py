@@ -13,7 +13,7 @@ from grader.domain.errors import BadRequest, NeedsRole, NeedsScope, UnknownThing
 from grader.domain.gradebook import GradebookQuery, GradebookSort
 from grader.domain.ids import AssignmentId, Owner
 from grader.service import audit, gradebook
-from grader.storage.models import GradebookEntryRow, MembershipRow, OverrideRow
+from grader.storage.models import GradebookEntryRow, MembershipRow, OverrideRow, SubmissionRow
 from tests import builders
 
 
@@ -105,8 +105,6 @@ def test_somebody_who_handed_nothing_in_can_be_given_a_score(world):
 def test_it_outlives_a_rerun(world):
     world.override(1.0)
     entry = world.work.session.scalars(select(GradebookEntryRow)).one()
-    from grader.storage.models import SubmissionRow
-
     builders.a_run(world.work, world.assignment, world.work.session.get(SubmissionRow, entry.submission_id), score=5.0)
     gradebook.refresh(world.work, AssignmentId(world.assignment.id), Owner(f"p{world.student.id}"))
     assert world.row().score == 1.0
