@@ -99,7 +99,7 @@ def _fill(stack: Stack, blobs: Blobs, spec: Spec, students: int) -> None:
         version = assignments.publish_spec(
             work, definition=spec.assignment, spec_slug=spec.slug, version=spec.version, blob=stored.sha256
         )
-        assignments.offer(work, course, version, uploads_per_day=10_000)
+        assignments.offer(work, course, version, uploads_per_day=1000)
         teacher = courses.add_member(
             work, course.id, RosterLine(email="teacher@example.org", name="Teacher", role=Role.INSTRUCTOR)
         )

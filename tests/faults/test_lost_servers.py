@@ -79,7 +79,7 @@ def test_a_postgresql_that_restarts_under_load_loses_nothing(service):
 
     def keep_handing_in() -> None:
         for number in range(40):
-            if stopping.is_set() or len(service.expected) >= 8:
+            if stopping.is_set() or len(service.expected) >= 5:
                 return
             try:
                 service.hand_in(source(), student=number % 4)
