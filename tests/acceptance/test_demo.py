@@ -1,0 +1,102 @@
+"""`grader demo`: the whole way from an empty folder to score cards, and nothing left of it afterwards."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.test_up import GRADER, PATIENCE_S, SPECS, WORK, living, tree_below
+from tests.local.living import eventually
+
+pytestmark = pytest.mark.sandbox
+MUTANTS = """
+[[mutant]]
+name = "wrong-answer"
+caught_by = ["A.answer"]
+replace = [{ old = "return 42", new = "return 41" }]
+"""
+
+
+@pytest.fixture
+def specs(tmp_path) -> Path:
+    """One tiny assignment with a reference and a mutant."""
+    folder = tmp_path / "test_specs" / "tiny"
+    shutil.copytree(SPECS / "tiny", folder)
+    (folder / "mutants").mkdir()
+    (folder / "mutants" / "index.toml").write_text(MUTANTS)
+    reference = tmp_path / "reference_solutions" / "tiny" / "work.py"
+    reference.parent.mkdir(parents=True)
+    reference.write_bytes(WORK)
+    return folder.parent
+
+
+@pytest.fixture
+def environment(specs, tmp_path) -> dict[str, str]:
+    (tmp_path / "tmp").mkdir()
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("GRADER_")}
+    return ours | {"GRADER_SPECS": str(specs), "GRADER_SANDBOX": "bwrap", "TMPDIR": str(tmp_path / "tmp")}
+
+
+def leftovers(tmp_path) -> list[str]:
+    return [path.name for path in (tmp_path / "tmp").iterdir() if path.name.startswith("grader-demo-")]
+
+
+def test_score_cards_come_out_right_and_nothing_is_left(environment, tmp_path):
+    done = subprocess.run(
+        [GRADER, "demo", "--exit", "--jobs", "1"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines() if line.startswith("tiny ")]
+    assert [(row[1], row[3], "".join(row[4:])) for row in rows] == [
+        ("reference", "graded", "5/5"), ("wrong-answer", "graded", "4/5"),
+    ]  # fmt: skip
+    for role in ("student", "ta", "instructor", "admin"):
+        assert role in done.stdout
+    assert "http://127.0.0.1:" in done.stdout
+    assert leftovers(tmp_path) == []
+
+
+def test_a_reference_without_full_marks_is_exit_3(environment, specs):
+    reference = specs.parent / "reference_solutions" / "tiny" / "work.py"
+    reference.write_bytes(WORK.replace(b"42", b"41"))
+    (specs / "tiny" / "mutants" / "index.toml").unlink()
+    done = subprocess.run(
+        [GRADER, "demo", "--exit", "--jobs", "1"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 3, done.stderr
+
+
+@pytest.mark.parametrize("moment", ["Starting", "The service stays up"])
+def test_ctrl_c_ends_it_whenever_it_comes(environment, tmp_path, moment):
+    process = subprocess.Popen(
+        [GRADER, "demo", "--jobs", "1"],
+        env=environment | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    lines: list[str] = []
+    reader = threading.Thread(target=lambda: lines.extend(iter(process.stdout.readline, "")))
+    reader.start()
+    try:
+        assert eventually(lambda: moment in "".join(lines) or process.poll() is not None)
+        if moment == "Starting":
+            assert eventually(lambda: len(tree_below(process.pid)) > 2 or process.poll() is not None)
+        everything = tree_below(process.pid)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE_S) in (0, 130)
+        assert eventually(lambda: not living(everything))
+    finally:
+        process.kill()
+        process.wait()
+        reader.join()
+        process.stdout.close()
+    assert "Traceback" not in "".join(lines)
+    assert leftovers(tmp_path) == []
