@@ -18,7 +18,11 @@ class RunRow(Base):
     """One judging of one submission by one spec version. Added, finished once, never changed afterwards."""
 
     __tablename__ = "runs"
-    __table_args__ = (Index(None, "submission_id", "created_at"),)
+    __table_args__ = (
+        Index(None, "submission_id", "created_at"),
+        # What is under way or failed is a handful among all that were ever graded.
+        Index("ix_runs_open", "state", postgresql_where=text("state in ('waiting', 'grading', 'failed')")),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     submission_id: Mapped[UUID] = mapped_column(ForeignKey("submissions.id"))

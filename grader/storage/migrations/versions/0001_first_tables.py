@@ -249,6 +249,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
     )
     op.create_index(op.f("ix_runs_submission_id_created_at"), "runs", ["submission_id", "created_at"], unique=False)
+    op.create_index(
+        "ix_runs_open",
+        "runs",
+        ["state"],
+        unique=False,
+        postgresql_where=sa.text("state in ('waiting', 'grading', 'failed')"),
+    )
     op.create_table(
         "artifacts",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -402,6 +409,9 @@ def downgrade() -> None:
     op.drop_table("gradebook_entries")
     op.drop_table("check_results")
     op.drop_table("artifacts")
+    op.drop_index(
+        "ix_runs_open", table_name="runs", postgresql_where=sa.text("state in ('waiting', 'grading', 'failed')")
+    )
     op.drop_index(op.f("ix_runs_submission_id_created_at"), table_name="runs")
     op.drop_table("runs")
     op.drop_index(op.f("ix_submissions_person_id"), table_name="submissions")
