@@ -10,6 +10,7 @@ import sys
 from grader.domain.errors import GraderError
 from worker.logs import log_to_stderr
 from worker.settings import worker_settings
+from worker.signals import StopSignals
 
 log = logging.getLogger("worker")
 
@@ -21,10 +22,12 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=None, help="stages graded at the same time")
     options = parser.parse_args()
     log_to_stderr()
+    signals = StopSignals()
+    # Celery's import takes half a second, in which a signal should not be lost.
     from worker.app import run_worker
 
     try:
-        run_worker(worker_settings(os.environ, queues=options.queues, jobs=options.jobs))
+        run_worker(worker_settings(os.environ, queues=options.queues, jobs=options.jobs), signals)
     except GraderError as error:
         log.error("%s", error)  # noqa: TRY400  # a sentence for the operator, not a traceback
         return 3

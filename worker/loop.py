@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from grader.domain.check import Stage
@@ -19,6 +19,7 @@ from grader.specs.load import Spec
 from grader.storage.blobs import Blobs
 from grader.storage.database import Database
 from worker.bell import Bell
+from worker.quarantine import Quarantine
 from worker.recording import Recording
 from worker.settings import WorkerSettings
 from worker.specs import SpecShelf
@@ -26,9 +27,6 @@ from worker.specs import SpecShelf
 log = logging.getLogger(__name__)
 # A worker looks by itself, whether or not a wake-up reached it.
 LOOK_S = 2.0
-# After so many faults of ours in a row this machine pauses, so that it does not use up every run's tries.
-FAULTS_BEFORE_PAUSE = 3
-PAUSE_S = 60.0
 # Gate and unit share a sandbox: the code is loaded once.
 _STAGES = {
     Stage.GATE: (Stage.GATE, Stage.UNIT),
@@ -46,7 +44,7 @@ class Grades(Protocol):
     ) -> RunReport: ...  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Workplace:
     """Everything a worker's threads share."""
 
@@ -57,6 +55,7 @@ class Workplace:
     engines: Grades
     bell: Bell
     stopping: threading.Event
+    quarantine: Quarantine = field(default_factory=Quarantine)
 
 
 class GradingLoop:
@@ -65,76 +64,76 @@ class GradingLoop:
     def __init__(self, place: Workplace, queues: tuple[Queue, ...]) -> None:
         self._place = place
         self._queues = queues
-        self._faults = 0
 
     def run(self) -> None:
         """Until the worker stops."""
-        while not self._place.stopping.is_set():
+        stopping = self._place.stopping
+        while not stopping.wait(self._place.quarantine.left_s()):
             try:
                 if not self.grade_next():
                     self._place.bell.wait(LOOK_S)
             except DatabaseBusy as error:
                 log.warning("the database is away: %s", error)
-                self._place.stopping.wait(LOOK_S)
+                stopping.wait(LOOK_S)
             except Exception:
                 # The thread's edge: the lease runs out, and the sweep gives the stage to somebody else.
                 log.exception("a grading ended in a fault of ours")
-                self._place.stopping.wait(LOOK_S)
+                stopping.wait(LOOK_S)
 
     def grade_next(self) -> bool:
-        """Claim a stage and see it to its end; False when nothing waits."""
-        settings = self._place.settings
-        with self._place.database.begin() as work:
-            claim = runs.claim(work, queues=self._queues, worker=settings.name, lease_s=settings.lease_s)
+        """Claim a stage and see it to its end; False when nothing waits. Raises DatabaseBusy when nothing is held."""
+        place = self._place
+        lease_s = place.settings.lease_s
+        with place.database.begin() as work:
+            claim = runs.claim(work, queues=self._queues, worker=place.settings.name, lease_s=lease_s)
         if claim is None:
             return False
+        about = {"run": claim.lease.run, "submission": claim.submission, "stage": claim.lease.stage.value}
+        log.info("claimed, try %d", claim.attempt, extra=about)
         began = time.monotonic()
-        log.info(
-            "run %s submission %s: %s claimed, try %d",
-            claim.lease.run,
-            claim.submission,
-            claim.lease.stage,
-            claim.attempt,
-        )
-        with Recording(self._place.database, self._place.blobs, claim, lease_s=settings.lease_s) as recording:
+        known = place.specs.has_plan(claim)
+        with Recording(place.database, place.blobs, claim, lease_s=lease_s, plan_is_known=known) as recording:
             try:
-                said = self._grade(claim, recording)
+                said = self._see_through(claim, recording)
             except LeaseLost:
-                said = "lease lost, nothing written"
-        log.info("run %s: %s after %.2f s", claim.lease.run, said, time.monotonic() - began)
+                said = "lease lost, so it is somebody else's"
+        if recording.plan_is_known:
+            place.specs.note_plan(claim)
+        log.info("%s after %.2f s", said, time.monotonic() - began, extra=about)
         return True
 
-    def _grade(self, claim: Claim, recording: Recording) -> str:
-        options = GradeOptions(stages=_STAGES[claim.lease.stage], seed=claim.seed)
+    def _see_through(self, claim: Claim, recording: Recording) -> str:
+        """Grade and record; one word on how it went. Raises LeaseLost."""
         try:
-            spec = self._place.specs.get(claim)
-            content = self._place.blobs.get(claim.sha256)
-            report = self._place.engines.grade(spec, claim.file, content, options, recording.hear)
+            report = self._judge(claim, recording)
+            if report.status is RunStatus.FAILED:
+                return self._ours(recording, report.message)
+            recording.finish(report)
         except LeaseLost:
             raise
+        except BadSpec as error:
+            # The same on every machine and every try, so neither counts against this one nor is it tried again.
+            recording.give_up(f"{type(error).__name__}: {error}", again=False)
+            return f"given up ({error})"
         except GraderError as error:
-            return self._ours(recording, f"{type(error).__name__}: {error}", again=not isinstance(error, BadSpec))
+            return self._ours(recording, f"{type(error).__name__}: {error}")
         except Exception as error:
-            log.exception("run %s: the engine ended in a fault of ours", claim.lease.run)
-            return self._ours(recording, f"{type(error).__name__}: {error}", again=True)
-        if report.status is RunStatus.FAILED:
-            return self._ours(recording, report.message, again=True)
-        recording.finish(report)
-        self._faults = 0
+            log.exception("the engine ended in a fault of ours", extra={"run": claim.lease.run})
+            return self._ours(recording, f"{type(error).__name__}: {error}")
+        self._place.quarantine.note_success()
         return str(report.status)
 
-    def _ours(self, recording: Recording, problem: str, *, again: bool) -> str:
+    def _judge(self, claim: Claim, recording: Recording) -> RunReport:
+        spec = self._place.specs.get(claim)
+        content = self._place.blobs.get(claim.sha256)
+        options = GradeOptions(stages=_STAGES[claim.lease.stage], seed=claim.seed)
+        return self._place.engines.grade(spec, claim.file, content, options, recording.hear)
+
+    def _ours(self, recording: Recording, problem: str) -> str:
         if self._place.stopping.is_set():
             # What we stopped ourselves is nobody's fault.
             recording.put_back()
             return "put back, because this worker stops"
-        recording.give_up(problem, again=again)
-        self._faults += 1
-        if self._faults >= FAULTS_BEFORE_PAUSE:
-            log.error(
-                "%d gradings in a row failed on this machine (the last: %s); it pauses for %g s. "
-                "Run `grader doctor` here.", self._faults, problem, PAUSE_S,
-            )  # fmt: skip
-            self._place.stopping.wait(PAUSE_S)
-            self._faults = 0
+        recording.give_up(problem, again=True)
+        self._place.quarantine.note_fault(problem)
         return f"failed by our fault ({problem})"

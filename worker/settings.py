@@ -9,6 +9,10 @@ from dataclasses import dataclass
 
 from grader.domain.errors import SetupError
 from grader.domain.grading import Queue
+from grader.kit.environment import unknown_variables
+
+# No machine grades more at once, and each slot holds a database connection and a warm sandbox.
+MOST_JOBS = 64
 
 
 class BadWorkerSettings(SetupError):
@@ -18,19 +22,15 @@ class BadWorkerSettings(SetupError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceSettings:
-    """Where database, broker and blobs are: all a worker or sweep needs to know of the rest."""
+class WorkerSettings:
+    """`jobs` stages are graded at the same time; a worker silent for `lease_s` seconds loses its stages.
+
+    `queues` are served in their order; `sandbox` is a backend's name, None for the first that works.
+    """
 
     database_url: str
     broker_url: str
     blobs_url: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerSettings:
-    """`jobs` stages are graded at the same time; a worker silent for `lease_s` seconds loses its stages."""
-
-    service: ServiceSettings
     queues: tuple[Queue, ...]
     jobs: int
     lease_s: float
@@ -38,35 +38,62 @@ class WorkerSettings:
     name: str
 
 
-def service_settings(environment: Mapping[str, str]) -> ServiceSettings:
-    """Raises BadWorkerSettings, naming what is missing."""
-    return ServiceSettings(
-        database_url=_needed(environment, "GRADER_DATABASE_URL"),
-        broker_url=_needed(environment, "GRADER_BROKER_URL"),
-        blobs_url=_needed(environment, "GRADER_BLOBS_URL"),
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepSettings:
+    """`every_s` is the pause between two sweeps in seconds."""
+
+    database_url: str
+    broker_url: str
+    every_s: float
 
 
 def worker_settings(environment: Mapping[str, str], *, queues: str, jobs: int | None) -> WorkerSettings:
-    """Raises BadWorkerSettings, naming what is missing or unusable."""
-    names = [name.strip() for name in queues.split(",") if name.strip()]
-    known = [queue.value for queue in Queue]
-    strange = [name for name in names if name not in known]
-    if strange or not names:
-        raise BadWorkerSettings(f"--queues takes some of {', '.join(known)}, but was given {queues!r}.")
+    """`queues` is a list with commas. Raises BadWorkerSettings, naming what is missing or unusable."""
+    _refuse_unknown(environment)
     return WorkerSettings(
-        service=service_settings(environment),
-        queues=tuple(Queue(name) for name in names),
-        jobs=jobs if jobs is not None else int(_number(environment, "GRADER_WORKER_JOBS", 1, at_least=1)),
+        database_url=_needed(environment, "GRADER_DATABASE_URL"),
+        broker_url=_needed(environment, "GRADER_BROKER_URL"),
+        blobs_url=_needed(environment, "GRADER_BLOBS_URL"),
+        queues=_queues(queues),
+        jobs=_jobs(environment, jobs),
         lease_s=_number(environment, "GRADER_LEASE_S", 30, at_least=1),
         sandbox=environment.get("GRADER_SANDBOX") or None,
         name=f"{socket.gethostname()}-{os.getpid()}",
     )
 
 
-def sweep_seconds(environment: Mapping[str, str]) -> float:
-    """Seconds between two sweeps."""
-    return _number(environment, "GRADER_SWEEP_S", 5, at_least=0.1)
+def sweep_settings(environment: Mapping[str, str], *, every_s: float | None) -> SweepSettings:
+    """Raises BadWorkerSettings, naming what is missing or unusable."""
+    _refuse_unknown(environment)
+    if every_s is not None and every_s < 0.1:
+        raise BadWorkerSettings(f"--every takes a number of at least 0.1, but was given {every_s:g}.")
+    return SweepSettings(
+        database_url=_needed(environment, "GRADER_DATABASE_URL"),
+        broker_url=_needed(environment, "GRADER_BROKER_URL"),
+        every_s=every_s if every_s is not None else _number(environment, "GRADER_SWEEP_S", 5, at_least=0.1),
+    )
+
+
+def _queues(text: str) -> tuple[Queue, ...]:
+    """In the order given, but for mass reruns: those are served when nothing else waits."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    known = [queue.value for queue in Queue]
+    if not names or not set(names) <= set(known):
+        raise BadWorkerSettings(f"--queues takes some of {', '.join(known)}, but was given {text!r}.")
+    queues = [Queue(name) for name in dict.fromkeys(names)]
+    return tuple(sorted(queues, key=lambda queue: queue is Queue.RERUN))
+
+
+def _jobs(environment: Mapping[str, str], jobs: int | None) -> int:
+    number = jobs if jobs is not None else int(_number(environment, "GRADER_WORKER_JOBS", 1, at_least=1))
+    if not 1 <= number <= MOST_JOBS:
+        raise BadWorkerSettings(f"A worker grades 1 to {MOST_JOBS} stages at the same time, not {number}.")
+    return number
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    for sentence in unknown_variables(environment):
+        raise BadWorkerSettings(sentence)
 
 
 def _needed(environment: Mapping[str, str], name: str) -> str:
@@ -84,6 +111,6 @@ def _number(environment: Mapping[str, str], name: str, default: float, *, at_lea
         number = float(text)
     except ValueError:
         number = at_least - 1
-    if number < at_least:
+    if not at_least <= number < float("inf"):
         raise BadWorkerSettings(f"{name} should be a number of at least {at_least:g}, but is {text!r}.")
     return number

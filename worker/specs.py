@@ -17,6 +17,7 @@ class SpecShelf:
         self._folder = folder
         self._lock = threading.Lock()
         self._specs: dict[tuple[str, str], Spec] = {}
+        self._planned: set[tuple[str, str]] = set()
 
     def get(self, claim: Claim) -> Spec:
         """The spec a claim's run is judged by.
@@ -30,3 +31,12 @@ class SpecShelf:
             if key not in self._specs:
                 self._specs[key] = unpack(self._blobs.get(claim.spec_blob), self._folder / claim.spec_version)
             return self._specs[key]
+
+    def has_plan(self, claim: Claim) -> bool:
+        """Whether this worker knows that the database has the spec version's plan."""
+        with self._lock:
+            return (claim.spec_slug, claim.spec_version) in self._planned
+
+    def note_plan(self, claim: Claim) -> None:
+        with self._lock:
+            self._planned.add((claim.spec_slug, claim.spec_version))

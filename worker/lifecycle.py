@@ -1,0 +1,107 @@
+"""From an empty machine to one that grades, and back: sandboxes, schema, warm pool, threads."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from grader.domain.errors import DatabaseBusy, GraderError
+from grader.domain.grading import Queue
+from grader.engine.engines import Engines
+from grader.engine.sandbox.base import SandboxBackend
+from grader.engine.sandbox.select import choose
+from grader.service import runs
+from grader.service.expected import likeliest_limits
+from grader.storage import schema
+from worker.loop import GradingLoop, Workplace
+
+log = logging.getLogger(__name__)
+HEARTBEAT_S = 15.0
+_ASK_AGAIN_S = 2.0
+# What is under way is killed and put back; a database that does not answer then is not waited for.
+STOP_S = 4.0
+
+
+def open_backend(name: str | None) -> SandboxBackend:
+    """A backend that has shown that it works here, with nothing left of workers that died.
+
+    Raises:
+        NoSandbox, BadArguments: nothing can be graded here; the message says what to install.
+
+    """
+    backend = choose(name)
+    strays = backend.reap()
+    if strays:
+        log.warning("%d sandboxes of workers that died were removed", strays)
+    return backend
+
+
+def await_schema(url: str, stopped_within: Callable[[float], bool]) -> bool:
+    """Wait for the database; False when it was time to stop first. Raises OldSchema."""
+    while True:
+        try:
+            schema.require_current(url)
+        except DatabaseBusy as error:
+            log.warning("the database is away: %s", error)
+        else:
+            return True
+        if stopped_within(_ASK_AGAIN_S):
+            return False
+
+
+def queues_of_slots(queues: tuple[Queue, ...], jobs: int) -> list[tuple[Queue, ...]]:
+    """The queues each slot serves: of several slots, the first is kept free of mass reruns."""
+    live = tuple(queue for queue in queues if queue is not Queue.RERUN)
+    if jobs == 1 or not live:
+        return [queues] * jobs
+    return [live, *([queues] * (jobs - 1))]
+
+
+@contextmanager
+def at_work(place: Workplace, engines: Engines) -> Iterator[None]:
+    """The worker's threads grade while the block lasts; at its end what is under way is killed and put back."""
+    settings = place.settings
+    threads = [
+        threading.Thread(target=GradingLoop(place, queues).run, name=f"grader-{number}", daemon=True)
+        for number, queues in enumerate(queues_of_slots(settings.queues, settings.jobs))
+    ]
+    others = [
+        threading.Thread(target=_be_heard_of, args=(place,), name="heartbeat", daemon=True),
+        threading.Thread(target=_warm_up, args=(place, engines), name="warm-up", daemon=True),
+    ]
+    for thread in (*threads, *others):
+        thread.start()
+    try:
+        yield
+    finally:
+        place.stopping.set()
+        place.bell.ring(settings.jobs)
+        engines.stop()
+        for thread in threads:
+            thread.join(STOP_S / len(threads))
+
+
+def _be_heard_of(place: Workplace) -> None:
+    settings = place.settings
+    while not place.stopping.is_set():
+        try:
+            with place.database.begin() as work:
+                runs.heard_of(work, worker=settings.name, queues=settings.queues, slots=settings.jobs)
+        except DatabaseBusy as error:
+            log.warning("the database is away: %s", error)
+        place.stopping.wait(HEARTBEAT_S)
+
+
+def _warm_up(place: Workplace, engines: Engines) -> None:
+    """Sandboxes for the assignment that is handed in now, so that the first student need not wait for torch."""
+    try:
+        with place.database.begin() as work:
+            limits = likeliest_limits(work)
+        if limits is not None:
+            engines.await_ready(limits)
+            log.info("sandboxes are warm")
+    except GraderError as error:
+        # The first grading meets the same, and says it where it counts.
+        log.warning("no sandbox is warm yet: %s", error)
