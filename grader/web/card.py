@@ -57,10 +57,14 @@ class PartCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A run. `done` of `planned` checks have a result; besides, some are shown to this reader later or never."""
+    """A run. `parts` have checks; those that are `read_by_person` have none.
+
+    `done` of `planned` checks have a result; besides, some are shown to this reader later (`withheld`) or never.
+    """
 
     run: GradingRun
     parts: tuple[PartCard, ...]
+    read_by_person: tuple[PartCard, ...]
     done: int
     planned: int
     withheld: int
@@ -83,6 +87,12 @@ class Card:
     @property
     def mark(self) -> Mark | None:
         return self.run.mark
+
+    @property
+    def lost(self) -> tuple[CheckLine, ...]:
+        """Checks that came to less than all of their points, or did not pass."""
+        shown = (check for part in self.parts for check in part.checks)
+        return tuple(check for check in shown if check.status not in _WITHOUT_RESULT | {"passed"})
 
     @property
     def sum_so_far(self) -> float | None:
@@ -111,7 +121,8 @@ def card_of(
     shown = [check for part in parts for check in part.checks]
     return Card(
         run=run,
-        parts=tuple(part for part in parts if part.checks or part.manual),
+        parts=tuple(part for part in parts if part.checks),
+        read_by_person=tuple(part for part in parts if part.manual and not part.checks),
         done=sum(check.status not in _WITHOUT_RESULT for check in shown),
         planned=sum(check.status not in _KEPT_BACK for check in shown),
         withheld=sum(check.status == WITHHELD for check in shown),

@@ -7,6 +7,7 @@ it runs no code, and what it gets is bounded.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -19,6 +20,7 @@ from grader.domain.errors import InputError
 from grader.intake.archive import Listing, list_upload
 from grader.intake.files import match
 from grader.kit.text import plain
+from grader.web.facts import Claim
 
 SHOWN_BYTES = 200_000
 
@@ -44,15 +46,15 @@ class Handin:
     is_cut: bool
 
 
-def handin_of(name: str, content: bytes, definition: Assignment, claims: object) -> Handin:
-    """List an upload. `claims` is `facts["files"]` of a run: (path, status, note) as loading reported them."""
+def handin_of(name: str, content: bytes, definition: Assignment, claims: Iterable[Claim]) -> Handin:
+    """List an upload. `claims` is what loading said of each file."""
     try:
         listing = list_upload(name, content, definition.limits)
     except InputError as error:
         # Taken in under wider limits than the assignment has now.
         return Handin(kind="unknown", files=(), notes=(str(error),), code=None, is_cut=False)
     roles = _roles(listing, definition)
-    said = _said(claims)
+    said = {claim.path: f"{claim.status}: {claim.note}" if claim.note else claim.status for claim in claims}
     lines = tuple(
         FileLine(
             path=plain(entry.path, limit=300),
@@ -72,16 +74,6 @@ def _roles(listing: Listing, definition: Assignment) -> dict[str, str]:
     except InputError:
         return {}
     return {entry["path"]: entry["role"] for entry in entries}
-
-
-def _said(claims: object) -> dict[str, str]:
-    """Path to a phrase. The facts are JSON that a worker wrote about what a sandbox claimed: anything may be in it."""
-    said: dict[str, str] = {}
-    for claim in claims if isinstance(claims, list | tuple) else ():
-        if isinstance(claim, list | tuple) and len(claim) == 3:
-            path, status, note = (str(word) for word in claim)
-            said[path] = f"{status}: {note}" if note else status
-    return said
 
 
 def _text(content: bytes, kind: str) -> Markup:

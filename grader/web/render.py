@@ -51,6 +51,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "points": words.points,
         "size": words.size,
+        "limit": words.limit,
         "duration": words.duration,
         "estimate": words.estimate,
         "moment": words.moment,

@@ -58,6 +58,11 @@ def size(size_bytes: int) -> str:
     return f"{size_bytes / 1e3:.1f} kB" if size_bytes < 1e6 else f"{size_bytes / 1e6:.1f} MB"
 
 
+def limit(size_bytes: int) -> str:
+    """A limit as it was set, in powers of 1024: 64 MiB."""
+    return f"{size_bytes / 2**20:g} MiB" if size_bytes >= 2**20 else count(size_bytes, "byte")
+
+
 def duration(seconds: float | None) -> str:
     """A measured time: 0.4 s, 35 s, 2 min 5 s, 1 h 3 min."""
     if seconds is None:
@@ -95,7 +100,8 @@ def moment(at: datetime | None, zone: str = "UTC") -> str:
 
 def second_of(at: datetime, zone: str = "UTC") -> str:
     """A time to the second with its offset, for receipts: 2026-11-21 23:59:07 +03:00."""
-    return at.astimezone(ZoneInfo(zone)).replace(microsecond=0).isoformat(sep=" ")
+    local = at.astimezone(ZoneInfo(zone)).replace(microsecond=0)
+    return f"{local:%Y-%m-%d %H:%M:%S} {local.isoformat()[-6:]}"
 
 
 def machine_time(at: datetime) -> str:

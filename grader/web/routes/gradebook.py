@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Literal
@@ -13,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from grader.domain.course import Course, Reader
 from grader.domain.errors import BadRequest, GraderError, InputError, UnknownThing
-from grader.domain.gradebook import GradebookQuery, GradebookRow, GradebookSort
+from grader.domain.gradebook import CheckRate, GradebookQuery, GradebookRow, GradebookSort
 from grader.domain.grading import OfferedAssignment, RunState
 from grader.domain.ids import PersonId
 from grader.http import problems
@@ -30,6 +31,7 @@ from grader.web.render import page
 
 router = APIRouter()
 
+_HARDEST = 6
 PAGE_SIZES = (50, 100, 200)
 COLUMNS = (
     (GradebookSort.NAME, "Student"),
@@ -117,7 +119,8 @@ def statistics(request: Request, slug: SlugInPath, visitor: TheVisitor, services
         course=course,
         figures=figures,
         histogram=charts.histogram(figures.histogram, max_score=offered.spec.definition.max_points),
-        parts={part.id: part.title for part in offered.spec.definition.part},
+        groups=_by_part(figures.checks, offered),
+        hardest=sorted(figures.checks, key=_share)[:_HARDEST],
     )
 
 
@@ -199,6 +202,18 @@ def _row_of(work: Work, reader: Reader, course: Course, offered: OfferedAssignme
             if row.person.id == person:
                 return row
     raise UnknownThing("There is no such student in the course.")
+
+
+def _by_part(rates: Sequence[CheckRate], offered: OfferedAssignment) -> list[tuple[str, str, list[CheckRate]]]:
+    """(part, its title, its checks) in the document's order; parts that it no longer names come last."""
+    titles = {part.id: part.title for part in offered.spec.definition.part}
+    order = [*titles, *dict.fromkeys(rate.part for rate in rates if rate.part not in titles)]
+    groups = [(part, titles.get(part, ""), [rate for rate in rates if rate.part == part]) for part in order]
+    return [group for group in groups if group[2]]
+
+
+def _share(rate: CheckRate) -> float:
+    return rate.passed / rate.judged if rate.judged else 1.0
 
 
 def _sections(work: Work, reader: Reader, course: Course) -> list[str]:

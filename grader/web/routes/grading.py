@@ -14,6 +14,7 @@ from grader.service import assignments, courses, runs, submissions
 from grader.web.access import IdInPath, SlugInPath, TheCommand, TheServices, TheVisitor, Words
 from grader.web.code import handin_of
 from grader.web.compare import compare
+from grader.web.facts import claims_of
 from grader.web.render import page
 
 router = APIRouter()
@@ -29,7 +30,7 @@ def code(request: Request, submission: IdInPath, visitor: TheVisitor, services: 
         offered = assignments.offered(work, reader, found.assignment)
         course = courses.course_of(work, reader, offered.course_slug)
         run = submissions.latest_run(work, reader, found)
-    handin = handin_of(found.file, services.blobs.get(found.sha256), offered.spec.definition, run.facts.get("files"))
+    handin = handin_of(found.file, services.blobs.get(found.sha256), offered.spec.definition, claims_of(run.facts))
     return page(
         request,
         "code.html",

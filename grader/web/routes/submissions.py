@@ -21,6 +21,7 @@ from grader.storage.database import Work
 from grader.web import charts
 from grader.web.access import IdInPath, TheServices, TheVisitor, Words
 from grader.web.card import Card, card_of
+from grader.web.facts import claims_of, notes_of
 from grader.web.render import page
 
 router = APIRouter()
@@ -87,6 +88,8 @@ def show(
         is_staff=is_staff,
         as_student=reader.is_staff(found.course_id) and not is_staff,
         runs=runs,
+        stage_notes=notes_of(seen.run.facts),
+        claims=claims_of(seen.run.facts),
         trail=trail,
         again=bool(again),
         now=now,

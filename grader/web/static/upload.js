@@ -37,7 +37,7 @@
     say("");
     const one = file.files[0];
     news.textContent = one ? `${one.name}, ${size(one.size)}` : "";
-    if (one && one.size > limit) say(`This file has ${size(one.size)}; at most ${size(limit)} are allowed.`);
+    if (one && one.size > limit) say(`This file has ${size(one.size)}; at most ${limit / 2 ** 20} MiB are allowed.`);
   };
 
   const rest = () => {
