@@ -101,6 +101,8 @@ class TestOverrides:
             {"score": 4.0},
             {"score": -1, "reason": "x"},
             {"reason": "x"},
+            {"score": False, "reason": "x"},
+            {"score": "4", "reason": "x"},
             {"score": 4, "reason": ""},
             {"score": 4, "reason": "x", "more": 1},
         ):

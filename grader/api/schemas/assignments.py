@@ -64,7 +64,7 @@ class Offer(Request):
 
     spec: Annotated[Words, Field(min_length=1, max_length=80, examples=["cmp784-practical2"])]
     due_at: Annotated[AwareDatetime, Field(examples=["2026-03-02T20:59:59Z"])] | None = None
-    uploads_per_day: Annotated[int, Field(ge=1, le=1000, examples=[20])] | None = None
+    uploads_per_day: Annotated[int, Field(strict=True, ge=1, le=1000, examples=[20])] | None = None
     counting: CountingName | None = None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from grader.api.access import Words
 from grader.api.schemas.common import Answer, Listed, Mark, PersonWithNumber, Request, Time, person_with_number
@@ -36,7 +36,7 @@ class GradebookAnswer(Listed[GradebookRowAnswer]):
 
 
 class HistogramBar(Answer):
-    from_: float = Field(serialization_alias="from", examples=[30.0])
+    from_: float = Field(alias="from", examples=[30.0])
     to: float = Field(examples=[35.0])
     students: int = Field(examples=[17])
 
@@ -67,14 +67,14 @@ class StatisticsAnswer(Answer):
 
 
 class NewOverride(Request):
-    """A person's change to what counts; the reason is kept."""
+    """A person's change to what counts; the reason is kept. `false` is no score, and neither is "4"."""
 
-    score: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False, examples=[35.0])]
+    score: Annotated[float, Field(strict=True, ge=0, le=1_000_000, allow_inf_nan=False, examples=[35.0])]
     reason: Annotated[Words, Field(min_length=1, max_length=1000, examples=["Read again after the student asked."])]
 
 
 class MassRerun(Request):
-    dry_run: bool = False
+    dry_run: StrictBool = False
 
 
 class MassRerunAnswer(Answer):
@@ -95,7 +95,10 @@ def statistics_answer(statistics: AssignmentStatistics) -> StatisticsAnswer:
         graded=statistics.graded,
         mean_score=statistics.mean_score,
         median_score=statistics.median_score,
-        histogram=[HistogramBar(from_=low, to=high, students=count) for low, high, count in statistics.histogram],
+        histogram=[
+            HistogramBar.model_validate({"from": low, "to": high, "students": count})
+            for low, high, count in statistics.histogram
+        ],
         checks=[
             CheckRateAnswer(id=rate.id, part=rate.part, title=rate.title, passed=rate.passed, judged=rate.judged)
             for rate in statistics.checks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from grader.api.access import Words
 from grader.api.schemas.common import Answer, PersonWithNumber, Request, Time, person_with_number
@@ -66,7 +66,7 @@ class NewPerson(Request):
     email: Annotated[Words, Field(max_length=254, examples=["ada@example.org"])]
     name: Annotated[Words, Field(min_length=1, max_length=200, examples=["Ada Lovelace"])]
     password: Annotated[Words, Field(max_length=1024)] | None = None
-    is_admin: bool = False
+    is_admin: StrictBool = False
 
 
 class NewPassword(Request):
@@ -78,7 +78,7 @@ class NewTokenRequest(Request):
 
     name: Annotated[Words, Field(min_length=1, max_length=80, examples=["laptop"])]
     scopes: Annotated[list[ScopeName], Field(min_length=1, max_length=4, examples=[["read", "submit"]])]
-    days: Annotated[int, Field(ge=1, le=3650, examples=[120])] | None = None
+    days: Annotated[int, Field(strict=True, ge=1, le=3650, examples=[120])] | None = None
 
 
 class TokenAnswer(Answer):
