@@ -11,6 +11,7 @@ BROAD_HANDLERS = {
     "grader/cli": "the command line's edge: one sentence instead of a traceback",
     "grader/engine/harness/serve.py": "the harness process's edge: whatever a spec's file does is a failed run",
     "grader/http/edge.py": "the HTTP edge: a problem document instead of a traceback, which goes to the log",
+    "grader/web/errors.py": "the same for pages",
     "grader/engine/probe": "student code may raise anything at all",
     "grader/engine/sandbox/pool.py": "the refill thread's edge: a failure is handed to whoever waits",
 }
