@@ -51,9 +51,12 @@ def way_to(data: Path, socket_name: str) -> Path:
     return link
 
 
-def _runtime_root() -> str | None:
-    given = os.environ.get("XDG_RUNTIME_DIR", "")
-    return given if given and len(given) < SOCKET_PATH_BYTES // 2 and os.access(given, os.W_OK) else None
+def _runtime_root() -> str:
+    # The folder for temporary files may itself be too long (TMPDIR of a batch job, of a test).
+    for given in (os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir()):
+        if given and len(os.fsencode(given)) < SOCKET_PATH_BYTES // 2 and os.access(given, os.W_OK):
+            return given
+    return "/tmp"  # noqa: S108 -- mkdtemp makes a folder of our own in it
 
 
 def _is_ours(folder: Path) -> bool:

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.test_up import GRADER, PATIENCE_S, SPECS, WORK, living, tree_below
-from tests.local.living import eventually
+from tests.acceptance.test_up import GRADER, PATIENCE_S, SPECS, WORK, eventually, living, tree_below
 
 pytestmark = pytest.mark.sandbox
 MUTANTS = """
@@ -70,6 +69,7 @@ def test_a_reference_without_full_marks_is_exit_3(environment, specs):
         [GRADER, "demo", "--exit", "--jobs", "1"], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 3, done.stderr
+    assert "4 / 5 points" in done.stdout
 
 
 @pytest.mark.parametrize("moment", ["Starting", "The service stays up"])
