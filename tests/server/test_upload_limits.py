@@ -7,11 +7,18 @@ import socket
 import threading
 from urllib.parse import urlsplit
 
+import anyio
 import httpx
 import pytest
+from fastapi import FastAPI
+from starlette.requests import Request
 
 from grader.domain.errors import DatabaseBusy
-from grader.service import submissions
+from grader.domain.ids import PersonId
+from grader.http import problems
+from grader.http.identity import COOKIE, session_of_request
+from grader.http.uploads import receive_upload
+from grader.service import accounts, submissions
 from tests import builders
 from tests.api.serving import A_FILE
 
@@ -196,3 +203,55 @@ def test_many_at_once_from_one_student_are_all_taken_and_numbered(limited):
         thread.join()
     assert {answer.status_code for answer in answers} == {202}
     assert sorted(answer.json()["number"] for answer in answers) == list(range(1, 9))
+
+
+class TestAFormOfTheWebPage:
+    """The page's form has no header: its CSRF token is a field, and must come before the file."""
+
+    @pytest.fixture
+    def signed_in(self, limited):
+        with limited.database.begin() as work:
+            accounts.set_password(work, PersonId(limited.people["student"].id), "correct horse battery")
+        email = limited.people["student"].email
+        return accounts.sign_in(limited.database, email=email, password="correct horse battery", address="127.0.0.1")
+
+    @pytest.fixture
+    def send(self, limited, signed_in):
+        app = FastAPI()
+        app.state.services = limited.serving.services
+        problems.install(app)
+
+        @app.post("/hand-in")
+        async def hand_in(request: Request):
+            session = session_of_request(request)
+            receipt = await receive_upload(request, session.reader, limited.assignment, idempotency_key=None)
+            return {"number": receipt.number}
+
+        def send(*parts):
+            body = b"".join(
+                b'--edge\r\nContent-Disposition: form-data; name="' + name + b'"\r\n\r\n' + value + b"\r\n"
+                for name, value in parts
+            )
+            headers = {"Content-Type": "multipart/form-data; boundary=edge", "Cookie": f"{COOKIE}={signed_in.key}"}
+
+            async def post():
+                transport = httpx.ASGITransport(app=app)
+                async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+                    return await client.post("/hand-in", content=body + b"--edge--\r\n", headers=headers)
+
+            return anyio.run(post)
+
+        return send
+
+    FILE = (b'file"; filename="work.py', A_FILE)
+
+    def test_the_token_before_the_file_lets_it_in(self, send, signed_in):
+        assert send((b"csrf", signed_in.csrf.encode()), self.FILE).json() == {"number": 1}
+
+    def test_no_token_or_a_wrong_one_leaves_nothing(self, limited, send):
+        before = limited.serving.stored()
+        for parts in ([self.FILE], [(b"csrf", b"wrong"), self.FILE], [(b"csrf", b""), self.FILE]):
+            answer = send(*parts)
+            assert (answer.status_code, answer.json()["code"]) == (403, "bad-csrf")
+        assert limited.serving.stored() == before
+        assert limited.client("student").get("/submissions").json()["items"] == []
