@@ -35,37 +35,33 @@ _LARGEST_ID = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class SentForm:
-    """The fields of a form, and whoever sent it where the form came with its session's token."""
+    """What a form said: the values of each field, and the bytes of each file."""
 
-    fields: FormData
+    fields: dict[str, list[str]]
+    files: dict[str, bytes]
 
     def line(self, name: str, *, limit: int = 300) -> str:
         """A field's text on one line; empty when it is not there."""
-        return one_line(self._text(name), limit=limit).strip()
+        return one_line(self.exact(name), limit=limit).strip()
 
     def text(self, name: str, *, limit: int = 4000) -> str:
         """A field's text without control characters."""
-        return plain(self._text(name), limit=limit).strip()
+        return plain(self.exact(name), limit=limit).strip()
 
-    def secret(self, name: str) -> str:
-        """A field exactly as it came (passwords)."""
-        return self._text(name)
+    def exact(self, name: str) -> str:
+        """A field as it came (passwords); empty when it is not there."""
+        return self.fields.get(name, [""])[0]
 
     def lines(self, name: str) -> list[str]:
         """Every value of a field that may come several times."""
-        return [one_line(value) for value in self.fields.getlist(name) if isinstance(value, str)]
+        return [one_line(value) for value in self.fields.get(name, [])]
 
     def is_set(self, name: str) -> bool:
-        return bool(self._text(name))
+        return bool(self.exact(name))
 
-    async def file(self, name: str) -> bytes:
+    def file(self, name: str) -> bytes:
         """A file's bytes; empty when none was chosen."""
-        value = self.fields.get(name)
-        return await value.read() if isinstance(value, UploadFile) else b""
-
-    def _text(self, name: str) -> str:
-        value = self.fields.get(name, "")
-        return value if isinstance(value, str) else ""
+        return self.files.get(name, b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +82,7 @@ def _visitor(request: Request) -> SignedIn:
 async def _command(request: Request) -> Command:
     visitor = await run_in_threadpool(_visitor, request)
     form = await read_form(request)
-    require_csrf(request, visitor, request.headers.get(CSRF_HEADER) or form.secret(CSRF_FIELD))
+    require_csrf(request, visitor, request.headers.get(CSRF_HEADER) or form.exact(CSRF_FIELD))
     return Command(visitor=visitor, form=form)
 
 
@@ -100,15 +96,31 @@ async def read_form(request: Request, *, limit: int = FORM_BYTES) -> SentForm:
     """
     kind = request.headers.get("Content-Type", "").partition(";")[0].strip().casefold()
     stream = _bounded(request, limit)
+    parser: FormParser | MultiPartParser
+    if kind == "multipart/form-data":
+        parser = MultiPartParser(
+            request.headers, stream, max_files=1, max_fields=_MOST_FIELDS, max_part_size=FORM_BYTES
+        )
+    else:
+        parser = FormParser(request.headers, stream)
     try:
-        if kind == "multipart/form-data":
-            parser = MultiPartParser(
-                request.headers, stream, max_files=1, max_fields=_MOST_FIELDS, max_part_size=FORM_BYTES
-            )
-            return SentForm(await parser.parse())
-        return SentForm(await FormParser(request.headers, stream).parse())
-    except MultiPartException as error:
+        data = await parser.parse()
+    except (MultiPartException, KeyError) as error:
         raise BadRequest("The form cannot be read; load the page again and repeat.") from error
+    try:
+        return await _sent(data)
+    finally:
+        await data.close()
+
+
+async def _sent(data: FormData) -> SentForm:
+    form = SentForm(fields={}, files={})
+    for name, value in data.multi_items():
+        if isinstance(value, UploadFile):
+            form.files[name] = await value.read()
+        else:
+            form.fields.setdefault(name, []).append(value)
+    return form
 
 
 async def _bounded(request: Request, limit: int) -> AsyncGenerator[bytes, None]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from fastapi import APIRouter
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -15,7 +14,7 @@ from grader.http.services import Services
 from grader.service import assignments, courses, gradebook, submissions
 from grader.service.accounts import SignedIn
 from grader.service.courses import RosterChange
-from grader.web.access import Command, SlugInPath, TheCommand, TheServices, TheVisitor, Words
+from grader.web.access import SlugInPath, TheCommand, TheServices, TheVisitor, Words
 from grader.web.render import page
 
 router = APIRouter()
@@ -51,13 +50,9 @@ def roster(
 
 
 @router.post("/courses/{slug}/roster")
-async def import_roster(request: Request, slug: SlugInPath, command: TheCommand, services: TheServices) -> Response:
+def import_roster(request: Request, slug: SlugInPath, command: TheCommand, services: TheServices) -> Response:
     """Show what a roster would change; apply it when it comes again with the reader's consent."""
-    content = await command.form.file("roster") or command.form.secret("content").encode()
-    return await run_in_threadpool(_import, request, services, command, slug, content)
-
-
-def _import(request: Request, services: Services, command: Command, slug: str, content: bytes) -> Response:
+    content = command.form.file("roster") or command.form.exact("content").encode("utf-8", "replace")
     removes, applies = command.form.is_set("remove_missing"), command.form.is_set("apply")
     reader = command.visitor.reader
     try:

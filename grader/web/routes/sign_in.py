@@ -80,14 +80,14 @@ async def from_provider(request: Request, services: TheServices) -> Response:
 
 
 def _sign_in(request: Request, services: Services, form: SentForm) -> Response:
-    target = safe_next(form.secret("next"))
+    target = safe_next(form.exact("next"))
     email = form.line("email")
-    if not _belongs(request, services.settings, form.secret(_FIELD)):
+    if not _belongs(request, services.settings, form.exact(_FIELD)):
         expired = SignInFailed("The form had expired; sign in again.")
         return _form(request, services.settings, target=target, problem=expired, email=email)
     address = request.client.host if request.client else "unknown"
     try:
-        signed_in = accounts.sign_in(services.database, email=email, password=form.secret("password"), address=address)
+        signed_in = accounts.sign_in(services.database, email=email, password=form.exact("password"), address=address)
     except AccessError as error:
         return _form(request, services.settings, target=target, problem=error, email=email)
     return _signed_in(services.settings, signed_in, target)
