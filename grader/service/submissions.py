@@ -23,6 +23,7 @@ from grader.storage.repositories import events, runs, stages
 from grader.storage.repositories import submissions as rows
 
 MOST_LINES = 200
+_NO_PICTURE = "There is no such picture."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -308,13 +309,16 @@ def artifact_for(work: Work, reader: Reader, artifact: str) -> tuple[str, str]:
     identity = _uuid(artifact)
     row = runs.artifact(work, identity) if identity else None
     if row is None:
-        raise NotYours("There is no such picture.")
+        raise NotYours(_NO_PICTURE)
     origin = runs.origin_of(work, row.run_id)
-    submission = find(work, reader, str(origin.submission.id))
+    try:
+        submission = find(work, reader, str(origin.submission.id))
+    except NotYours as error:
+        raise NotYours(_NO_PICTURE) from error
     assignment = assignments.offered(work, reader, submission.assignment)
     run = runs.with_results(work, [origin.run], {origin.version.id: origin.version})[0]
     if not visibility.may_see_check(run, row.check_id, assignment, reader, stages.now(work)):
-        raise NotYours("There is no such picture.")
+        raise NotYours(_NO_PICTURE)
     return row.kind, row.blob_sha256
 
 
