@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from grader.domain.errors import GraderError, NoSandbox, SandboxLost
@@ -36,9 +37,11 @@ class PoolStatistics(NamedTuple):
     leased: int
 
 
-class _Starting(NamedTuple):
+@dataclass(slots=True, eq=False)
+class _Starting:
     sandbox: Sandbox
     since: float
+    is_hurried: bool = False
 
 
 class WarmPool:
@@ -187,6 +190,7 @@ class WarmPool:
         while not self._stopped:
             try:
                 self._start_missing()
+                self._hurry()
                 self._watch()
             except Exception as error:  # a thread's edge: a lease must hear of it instead of waiting for ever
                 self._fail(SandboxLost(f"the pool failed to start a sandbox ({type(error).__name__}: {error})"))
@@ -205,6 +209,14 @@ class WarmPool:
                 if self._still_expected:
                     self._still_expected -= 1
             missing -= 1
+
+    def _hurry(self) -> None:
+        """What somebody waits for gets its full share now: in the background of a busy machine it would starve."""
+        with self._changed:
+            awaited = [item for item in self._starting[: self._waiting] if not item.is_hurried]
+        for item in awaited:
+            item.sandbox.to_foreground()
+            item.is_hurried = True
 
     def _missing(self) -> int:
         """How many to start now; called with the lock held."""

@@ -19,6 +19,7 @@ class FakeSandbox:
         self.read_fd, self._probe_fd = os.pipe()
         self.write_fd = os.dup(self._probe_fd)
         self.kills = 0
+        self.foreground = False
         self._alive = True
         self._lock = threading.Lock()
 

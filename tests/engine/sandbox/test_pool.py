@@ -209,3 +209,15 @@ def test_a_leased_sandbox_comes_to_the_foreground(make_pool: Make) -> None:
     pool, _ = make_pool(ready)
     with pool.lease(5) as sandbox:
         assert sandbox.foreground
+
+
+def test_a_sandbox_that_somebody_waits_for_starts_in_the_foreground(make_pool: Make) -> None:
+    pool, backend = make_pool(lambda _: None, size=2)
+    assert eventually(lambda: len(backend.started) == 2)
+    assert not any(sandbox.foreground for sandbox in backend.started)
+    waiting = threading.Thread(target=_lease_once, args=(pool,))
+    waiting.start()
+    assert eventually(lambda: [sandbox.foreground for sandbox in backend.started[:2]] == [True, False])
+    backend.started[0].say_ready()
+    waiting.join(5)
+    assert not waiting.is_alive()
