@@ -116,7 +116,10 @@ def _client_of(request: Request) -> Any:
 
 def _client(settings: OidcSettings) -> Any:
     with warnings.catch_warnings():
-        # Authlib asks for a successor of httpx that is not the one everything else here uses.
+        # Authlib asks for a successor of httpx that nothing else here uses; importing this first, because it sets
+        # filters of its own.
+        import authlib.deprecate  # noqa: F401
+
         warnings.simplefilter("ignore")
         from authlib.integrations.starlette_client import OAuth
     return OAuth().register(

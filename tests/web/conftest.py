@@ -19,12 +19,16 @@ from grader.service import accounts
 from grader.storage.announcements import Announcements
 from grader.storage.blobs import Blobs
 from grader.storage.database import Database
+from tests.api.serving import serving
+from tests.web.desk import chromium, desk
 from tests.web.scene import Scene, a_small_scene
 
 with warnings.catch_warnings():
     # It would like a successor of httpx that nothing else here uses.
     warnings.simplefilter("ignore")
     from starlette.testclient import TestClient
+
+__all__ = ["chromium", "desk", "serving"]
 
 SECRET = "a secret of the tests alone"
 PAGE = {"Accept": "text/html,application/xhtml+xml"}

@@ -1,0 +1,130 @@
+"""axe finds nothing serious on any page, light and dark, on a phone and on a desk; nothing needs sideways scrolling."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from grader.domain.check import CheckStatus
+from tests.web.desk import ADA, TINA, Desk
+from tests.web.scene import failed, passed
+
+pytestmark = pytest.mark.browser
+
+_PHONE, _DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+_SERIOUS = ("serious", "critical")
+
+
+@pytest.fixture
+def pages(desk: Desk) -> dict[str | None, list[str]]:
+    """Addresses of every page, in every state it can be in, by who looks."""
+    scene = desk.scene
+    statuses = list(CheckStatus)
+    results = [passed(scene.plan[0])] + [
+        failed(
+            check, "A message.\nIn two lines.", output="printed\n" * 5, detail="for staff", status=statuses[index + 1]
+        )
+        for index, check in enumerate(scene.plan[1:])
+    ]
+    graded = scene.hand_in(ADA)
+    scene.grade(results, pictures=True, notes=("A note.",))
+    scene.hand_in(ADA, b"x = 2\n")
+    scene.reject("Nothing in it.")
+    rejected = scene.hand_in(ADA, b"x = 3\n")
+    scene.reject("Nothing in it.")
+    broken = scene.hand_in("Bob Noyce", b"x = 4\n")
+    scene.fail("No space left on device.")
+    running = scene.hand_in(ADA, b"x = 5\n")
+    claim = scene.claim()
+    scene.record(scene.pass_gate(claim), [replace(results[1])])
+    waiting = scene.hand_in(TINA, b"x = 6\n")
+    person = f"/assignments/tiny/people/{scene.people[ADA].id}"
+    return {
+        None: ["/sign-in", "/nowhere"],
+        ADA: [
+            "/", "/assignments/tiny", "/tokens", f"/submissions/{graded.id}", f"/submissions/{graded.id}/receipt",
+            f"/submissions/{rejected.id}", f"/submissions/{running.id}",
+        ],
+        TINA: [
+            "/", "/courses/deep", "/courses/deep/roster", "/assignments/tiny", "/assignments/tiny/gradebook",
+            "/assignments/tiny/statistics", "/assignments/tiny/rerun", person, f"/submissions/{graded.id}",
+            f"/submissions/{graded.id}?view=student", f"/submissions/{graded.id}/code", f"/submissions/{graded.id}/runs",
+            f"/submissions/{broken.id}", f"/submissions/{waiting.id}",
+        ],
+        "Ines Instructor": ["/courses/deep/roster"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("width", ["phone", "desk"])
+def test_axe_finds_nothing_serious_on_any_page_light_or_dark(desk, pages, width):
+    found: list[str] = []
+    viewport = _PHONE if width == "phone" else _DESK
+    for name, addresses in pages.items():
+        page = desk.page(name, viewport=viewport, color_scheme="light", reduced_motion="reduce")
+        for address in addresses:
+            page.emulate_media(color_scheme="light")
+            page.goto(address)
+            page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+            found += [f"{address}: {line}" for line in _serious(page)]
+            page.emulate_media(color_scheme="dark")
+            # The same elements in other colours.
+            found += [f"{address}, dark: {line}" for line in _serious(page, runOnly=["color-contrast"])]
+            if page.evaluate("document.documentElement.scrollWidth") > viewport["width"]:
+                found.append(f"{address}: scrolls sideways")
+    assert found == []
+
+
+def _serious(page: Any, **options: Any) -> list[str]:
+    return [
+        f"{one['impact']} {one['id']} {[(node['target'], node['html'][:120]) for node in one['nodes'][:3]]}"
+        for one in Axe().run(page, options=options).response["violations"]
+        if one["impact"] in _SERIOUS
+    ]
+
+
+def test_axe_would_find_colours_that_are_too_pale_in_the_dark(desk):
+    page = desk.page(color_scheme="dark")
+    page.goto("/sign-in")
+    page.evaluate("document.documentElement.style.setProperty('--ink-soft', '#444')")
+    assert any("color-contrast" in line for line in _serious(page, runOnly=["color-contrast"]))
+
+
+def test_axe_would_find_something(desk):
+    page = desk.page()
+    page.goto("/sign-in")
+    page.evaluate("document.querySelector('label[for=email]').remove()")
+    assert any("label" in line for line in _serious(page))
+
+
+def test_headings_are_in_order_and_every_page_has_one_first_heading(desk, pages):
+    for name, addresses in pages.items():
+        page = desk.page(name)
+        for address in addresses:
+            page.goto(address)
+            levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(one => Number(one.tagName[1]))")
+            assert levels.count(1) == 1, address
+            assert levels[0] == 1, address
+            assert all(after - before <= 1 for before, after in itertools.pairwise(levels)), (
+                address,
+                levels,
+            )
+            assert page.locator("main").count() == 1
+            assert page.title().endswith(" · Grader")
+
+
+def test_no_page_makes_the_browser_complain(desk, pages):
+    for name, addresses in pages.items():
+        page = desk.page(name)
+        for address in addresses:
+            page.goto(address)
+    assert [said for said in desk.complaints if "404" not in said] == []
+
+
+def test_nothing_moves_for_who_asks_for_stillness(desk, pages):
+    page = desk.page(ADA, reduced_motion="reduce")
+    page.goto(pages[ADA][-1])
+    assert page.locator(".spinner").evaluate("one => getComputedStyle(one).animationName") == "none"
