@@ -9,9 +9,12 @@ from __future__ import annotations
 import logging
 import tempfile
 import threading
+import warnings
 from pathlib import Path
 
 from celery import Celery
+from celery.platforms import SecurityWarning
+from celery.signals import setup_logging
 
 from grader.engine.engines import Engines
 from grader.storage.blobs import Blobs
@@ -58,6 +61,10 @@ def run_worker(settings: WorkerSettings, signals: StopSignals) -> None:
 
 def listen(place: Workplace) -> None:
     """Hear wake-ups until the worker stops. A broker that is away is waited for, for ever."""
+    # Being there is enough for Celery to leave levels and handlers alone.
+    setup_logging.connect(_keep_logging)
+    # Root has to be root to make sandboxes, and a task here takes no argument that could harm it.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     app = celery_app(place.settings.broker_url)
     add_tasks(app, place.bell)
     while not place.stopping.is_set():
@@ -67,6 +74,10 @@ def listen(place: Workplace) -> None:
             # The task's edge: without wake-ups this worker grades as well, a little later.
             log.exception("no wake-ups are heard for %g s", _LISTEN_AGAIN_S)
         place.stopping.wait(_LISTEN_AGAIN_S)
+
+
+def _keep_logging(**ignored: object) -> None:
+    del ignored
 
 
 def celery_app(broker_url: str) -> Celery:

@@ -21,6 +21,6 @@ def log_to_stderr() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_WithFields("%(asctime)sZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    # Celery announces every message; a wake-up is not news.
-    for name in ("celery", "kombu", "amqp"):
+    # Celery announces every message, and Alembic that it looked; neither is news.
+    for name in ("celery", "kombu", "amqp", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
