@@ -35,6 +35,7 @@ from grader.storage import schema
 from grader.storage.blobs import Blobs
 from grader.storage.database import Database
 from grader.storage.wakeups import CeleryWakeUps
+from tests.worker.conftest import require_sandbox
 
 # Checks of a spec, which a harness runs.
 collect_ignore = ["specs"]
@@ -260,6 +261,7 @@ class Service:
 @pytest.fixture(scope="session")
 def machine(request):
     """Everything real and durable as in production, and not below pytest's own folder, which other users may not enter."""
+    require_sandbox("bwrap")
     folder = Path(tempfile.mkdtemp(prefix="grader-faults-"))
     (folder / "clocks").mkdir()
     (folder / "clocks" / "sitecustomize.py").write_text(WRONG_CLOCK)
