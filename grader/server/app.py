@@ -48,9 +48,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
     app.state.services = services
     problems.install(app)
     app.include_router(api_router)
-    install = getattr(web, "install", None)
-    if install is not None:
-        install(app)
+    web.install(app)
     # Added last, so that it is the outermost.
     app.add_middleware(Edge, headers=security_headers(has_tls=settings.has_tls), metrics=services.metrics)
     return app
