@@ -41,6 +41,8 @@ MAX_ATTEMPTS = 3
 _DELAYS_S = (5.0, 30.0)
 _SWEPT_AT_ONCE = 200
 _WOKEN_AT_ONCE = 20
+# No owner is called so: what a mass rerun locks.
+_EVERYBODY = "*"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +117,10 @@ def renew(work: Work, lease: Lease, *, lease_s: float = LEASE_S) -> Lease:
 def record_checks(
     work: Work, lease: Lease, results: Sequence[CheckResult], artifacts: Sequence[ArtifactToKeep] = ()
 ) -> None:
-    """Add or replace results of a run under its lease, with one progress event each. Raises LeaseLost."""
+    """Add or replace results of a run under its lease, with one progress event each. Raises LeaseLost.
+
+    A result comes together with its artifacts: those that its check had before are replaced too.
+    """
     row = _held(work, lease)
     _keep(work, row, results, artifacts)
     submission = runs.origin_of(work, row.run_id).submission.id
@@ -129,6 +134,8 @@ def record_checks(
 
 def _keep(work: Work, row: StageRow, results: Sequence[CheckResult], artifacts: Sequence[ArtifactToKeep]) -> None:
     runs.keep_results(work, row.run_id, results)
+    # What an earlier try drew for these checks goes with its results.
+    runs.drop_artifacts(work, row.run_id, checks=[str(result.id) for result in results])
     for artifact in artifacts:
         runs.keep_artifact(
             work,
@@ -170,8 +177,12 @@ def finish_stage(work: Work, lease: Lease, report: RunReport) -> None:
     REJECTED ends the run as rejected. Otherwise what the plan still asks for decides: unit checks make a unit stage,
     train checks a train stage (in the assignment's queue for live runs; in RERUN for mass reruns unless it needs the
     GPU) if the gate passed; when nothing is left the run ends with score, mark and the gradebook entries of its owner.
-    A run whose results do not add up to the plan is failed, never scored. Raises LeaseLost.
+    A run whose results do not add up to the plan is failed, never scored. FAILED is our fault: the stage is given up,
+    to be tried again. Raises LeaseLost.
     """
+    if report.status is RunStatus.FAILED:
+        give_up_stage(work, lease, report.message, again=True)
+        return
     row = _held(work, lease)
     if report.status is RunStatus.GRADED:
         runs.keep_results(work, row.run_id, report.checks)
@@ -211,15 +222,15 @@ def _tell_waiting(work: Work, row: StageRow) -> None:
 def rerun(work: Work, reader: Reader, submission: Submission) -> GradingRun:
     """A new run by the assignment's current spec version, on the live queue.
 
-    Staff with scope grade. A run that still waits is simply the answer instead of another one. Audited.
+    Staff with scope grade. A run by that version that still waits is simply the answer instead of another one. Audited.
     """
     reader.require_scope(Scope.GRADE)
     reader.require_staff(submission.course_id)
     identity = UUID(submission.id)
     submission_rows.lock_owner(work, submission.assignment_id, submission.owner)
-    unfinished = stages.unfinished_run(work, identity)
-    if unfinished is None or unfinished.state != "waiting":
-        unfinished = runs.add_by_current_spec(
+    run = stages.waiting_run(work, identity)
+    if run is None:
+        run = runs.add_by_current_spec(
             work,
             submission_id=identity,
             assignment_id=submission.assignment_id,
@@ -228,15 +239,15 @@ def rerun(work: Work, reader: Reader, submission: Submission) -> GradingRun:
             requested_by=reader.id,
         )
         stages.add(
-            work, run_id=unfinished.id, stage=Stage.GATE.value, assignment_id=submission.assignment_id,
+            work, run_id=run.id, stage=Stage.GATE.value, assignment_id=submission.assignment_id,
             owner=submission.owner, queue=Queue.CPU.value, priority=0, cost=0,
             turn=stages.fair_turn(work, submission.owner),
         )  # fmt: skip
-        events.tell(work, identity, unfinished.id, [(ProgressKind.RUN, None, {"state": RunState.WAITING.value})])
+        events.tell(work, identity, run.id, [(ProgressKind.RUN, None, {"state": RunState.WAITING.value})])
         audit.note(work, reader, "rerun submission", f"submission:{submission.id}")
         gradebook.refresh(work, AssignmentId(submission.assignment_id), Owner(submission.owner))
         work.wake(Queue.CPU)
-    return runs.with_results(work, [unfinished], runs.versions(work, [unfinished]))[0]
+    return runs.with_results(work, [run], runs.versions(work, [run]))[0]
 
 
 def rerun_all(work: Work, reader: Reader, assignment: OfferedAssignment, *, dry_run: bool = False) -> int:
@@ -246,12 +257,15 @@ def rerun_all(work: Work, reader: Reader, assignment: OfferedAssignment, *, dry_
     """
     reader.require_scope(Scope.GRADE)
     reader.require_staff(CourseId(assignment.course_id))
+    version = submission_rows.spec_version_id(work, assignment.spec.spec_slug, assignment.spec.version)
     if dry_run:
-        return stages.rerun_count(work, assignment.id)
+        return stages.rerun_count(work, assignment.id, version)
+    # Whoever comes second, by a double click or as another assistant, finds the first one's runs.
+    submission_rows.lock_owner(work, assignment.id, _EVERYBODY)
     made = stages.add_reruns(
         work,
         assignment_id=assignment.id,
-        spec_version_id=submission_rows.spec_version_id(work, assignment.spec.spec_slug, assignment.spec.version),
+        spec_version_id=version,
         max_score=assignment.spec.definition.max_points,
         requested_by=reader.id,
     )

@@ -192,7 +192,7 @@ def find(work: Work, reader: Reader, submission: SubmissionId | str) -> Submissi
     found = rows.get(work, identity) if identity else None
     if found is None or not (
         reader.is_staff(found.course_id)
-        or (reader.is_member(found.course_id) and found.owner in rows.owners_of(work, reader.id))
+        or (reader.is_member(found.course_id) and rows.owned_by(work, reader.id).holds(found))
     ):
         raise NotYours
     reader.require_scope(Scope.READ)
@@ -212,8 +212,9 @@ def list_submissions(work: Work, reader: Reader, query: SubmissionQuery) -> Subm
     assignment = assignments.offered(work, reader, query.assignment) if query.assignment else None
     limit = max(1, min(query.limit, MOST_LINES))
     wanted = rows.SubmissionFilter(
-        owners=rows.owners_of(work, reader.id),
-        courses=None if reader.person.is_admin else [course for course, role in reader.roles.items() if role.is_staff],
+        owned=rows.owned_by(work, reader.id),
+        within=None if reader.person.is_admin else list(reader.roles),
+        staff_of=None if reader.person.is_admin else [course for course, role in reader.roles.items() if role.is_staff],
         assignment=assignment.id if assignment else None,
         person=query.person,
         before=_place(query.cursor),

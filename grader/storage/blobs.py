@@ -11,6 +11,7 @@ import errno
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ from grader.domain.ids import Sha256
 # Full disk, full quota, and a file larger than the file system takes.
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _INCOMING = "incoming"
+_PREFIX = "upload-"
+# A file on its way in to which nobody has written for so long is what a killed process left.
+_ABANDONED_S = 3600.0
 
 
 class BlobMissing(SetupError):
@@ -61,6 +65,7 @@ class Blobs:
         self.url = url
         self._store, self._root = fsspec.core.url_to_fs(url)
         self._folder = Path(self._root) if isinstance(self._store, LocalFileSystem) else None
+        self._tidied_at = -_ABANDONED_S
 
     @contextmanager
     def writer(self) -> Iterator[BlobWriter]:
@@ -108,6 +113,9 @@ class Blobs:
             return None
         incoming = self._folder / _INCOMING
         incoming.mkdir(parents=True, exist_ok=True)
+        if time.monotonic() - self._tidied_at > _ABANDONED_S:
+            self._tidied_at = time.monotonic()
+            _remove_abandoned(incoming)
         return incoming
 
     def _keep(self, written: Path, sha256: str) -> None:
@@ -126,7 +134,7 @@ class Blobs:
 class _Writer:
     def __init__(self, blobs: Blobs, folder: Path | None) -> None:
         self._blobs = blobs
-        descriptor, name = tempfile.mkstemp(prefix="upload-", dir=folder)
+        descriptor, name = tempfile.mkstemp(prefix=_PREFIX, dir=folder)
         self._path = Path(name)
         self._file: IO[bytes] = os.fdopen(descriptor, "wb")
         self._digest = hashlib.sha256()
@@ -166,6 +174,14 @@ def _full_is_said() -> Iterator[Any]:
         if error.errno in _FULL:
             raise StorageFull from error
         raise
+
+
+def _remove_abandoned(incoming: Path) -> None:
+    for path in incoming.glob(f"{_PREFIX}*"):
+        # Another process may be tidying too.
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > _ABANDONED_S:
+                path.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from sqlalchemy import Engine, create_engine, func, select
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from sqlalchemy.orm import Session
 
 from grader.domain.errors import DatabaseBusy
@@ -83,8 +84,9 @@ class Database:
         """One transaction: committed at the end of the block, rolled back when it raises.
 
         Raises:
-            DatabaseBusy: the database cannot be reached, or was restarted under us; nothing was committed unless the
-                connection broke during the commit itself, which is why whoever tries again must be idempotent.
+            DatabaseBusy: the database cannot be reached, was restarted under us, or all our connections are in use;
+                nothing was committed unless the connection broke during the commit itself, which is why whoever
+                tries again must be idempotent.
 
         """
         session = Session(self.engine, expire_on_commit=False)
@@ -93,7 +95,7 @@ class Database:
             with session:
                 yield work
                 session.commit()
-        except (OperationalError, InterfaceError) as error:
+        except (OperationalError, InterfaceError, NoConnectionLeft) as error:
             raise DatabaseBusy from error
         except DBAPIError as error:
             if error.connection_invalidated:

@@ -207,6 +207,23 @@ class TestWhoMay:
             found = submissions.find(work, two, first.id)
         assert found.team == team.name
 
+    def test_what_a_team_handed_in_stays_visible_when_teams_are_made_anew(self, database, place):
+        course, assignment, _ = place(definition=a_definition(team_size=[2, 4]))
+        with database.begin() as work:
+            before, after = a_team(work, course), a_team(work, course)
+            one, two = (a_reader(a_person(work, course, team_id=before.id), course) for _ in range(2))
+            newcomer = a_reader(a_person(work, course, team_id=after.id), course)
+        receipt = receive(database, one, assignment, "1")
+        with database.engine.begin() as connection:
+            moved = text("UPDATE memberships SET team_id = :team WHERE person_id = :person")
+            connection.execute(moved, {"team": after.id, "person": two.id})
+        with database.begin() as work:
+            assert submissions.find(work, two, receipt.id).id == receipt.id
+            assert len(submissions.list_submissions(work, two, SubmissionQuery()).lines) == 1
+            assert submissions.list_submissions(work, newcomer, SubmissionQuery()).lines == ()
+        with pytest.raises(NotYours), database.begin() as work:
+            submissions.find(work, newcomer, receipt.id)
+
 
 class TestLists:
     def test_paging_gives_every_submission_once_newest_first(self, database, place):
@@ -233,6 +250,34 @@ class TestLists:
         with database.begin() as work:
             assert len(submissions.list_submissions(work, reader, SubmissionQuery()).lines) == 1
             assert len(submissions.list_submissions(work, teacher, SubmissionQuery()).lines) == 2
+
+    def test_a_course_that_was_left_is_not_listed(self, database, place):
+        _, assignment, reader = place()
+        course, other, _ = place()
+        receive(database, reader, assignment)
+        both = type(reader)(person=reader.person, roles={**reader.roles, course.id: Role.STUDENT})
+        receive(database, both, other)
+        left = type(reader)(person=reader.person, roles={course.id: Role.STUDENT})
+        with database.begin() as work:
+            assert len(submissions.list_submissions(work, both, SubmissionQuery()).lines) == 2
+            (line,) = submissions.list_submissions(work, left, SubmissionQuery()).lines
+        assert line.submission.assignment == other.slug
+
+    def test_a_state_is_that_of_the_newest_run(self, database, place):
+        course, assignment, reader = place()
+        with database.begin() as work:
+            teacher = a_reader(a_person(work, course, Role.TA), course, role=Role.TA)
+        receive(database, reader, assignment, "1")
+        grade_all(database)
+        receive(database, reader, assignment, "2")
+        claim(database)
+        with database.begin() as work:
+            found = {
+                state: [line.submission.number for line in submissions.list_submissions(work, teacher, query).lines]
+                for state in ("graded", "grading", "waiting")
+                for query in [SubmissionQuery(state=state)]
+            }
+        assert found == {"graded": [1], "grading": [2], "waiting": []}
 
     def test_a_broken_cursor_is_said(self, database, place):
         _, _, reader = place()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import time
 
 import pytest
 
@@ -56,6 +57,16 @@ def test_what_is_not_kept_leaves_nothing(tmp_path):
         writer.write(b"half")
         raise RuntimeError
     assert files_in(tmp_path) == []
+
+
+def test_what_a_killed_process_left_is_removed_after_a_while(tmp_path):
+    incoming = tmp_path / "incoming"
+    incoming.mkdir()
+    for name, age_s in (("upload-abandoned", 7200), ("upload-under-way", 60), ("somebody-elses", 7200)):
+        (incoming / name).write_bytes(b"half")
+        os.utime(incoming / name, (time.time() - age_s,) * 2)
+    Blobs(str(tmp_path)).put(b"another")
+    assert {path.name for path in incoming.iterdir()} == {"upload-under-way", "somebody-elses"}
 
 
 def test_a_store_that_can_be_written_to_is_ready(blobs):

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+import json
 import threading
 import time
 
 import pytest
+import redis
 from sqlalchemy import select, text
 
 from grader.domain.errors import DatabaseBusy
 from grader.domain.grading import Queue
+from grader.local.redis import PrivateRedis
 from grader.storage.announcements import CHANNEL, Announcements
 from grader.storage.database import Database
 from grader.storage.models import CourseRow
-from grader.storage.wakeups import CeleryWakeUps
+from grader.storage.wakeups import TASK, CeleryWakeUps
 from tests.builders import a_course
 
 
@@ -48,6 +51,18 @@ def test_a_database_that_is_away_is_busy(tmp_path):
     away.close()
 
 
+def test_a_database_all_of_whose_connections_are_in_use_is_busy(database, monkeypatch):
+    small = Database(database.url, pool=1)
+    monkeypatch.setattr(small.engine.pool, "_timeout", 0.1)
+    with small.begin() as one, small.begin() as two:
+        for work in (one, two):
+            work.session.execute(text("SELECT 1"))
+        with pytest.raises(DatabaseBusy), small.begin() as third:
+            third.session.execute(text("SELECT 1"))
+    assert small.is_ready()
+    small.close()
+
+
 def test_a_connection_that_died_is_replaced(database):
     with database.begin() as work:
         backend = work.session.execute(text("SELECT pg_backend_pid()")).scalar_one()
@@ -64,6 +79,29 @@ def test_a_broker_that_is_away_costs_a_line_in_the_log(tmp_path, caplog):
     wakeups.send(Queue.CPU)
     assert time.monotonic() - began < 10
     assert "the sweep makes up for it" in caplog.text
+
+
+def test_a_broker_that_comes_back_is_used_again(tmp_path, caplog):
+    server = PrivateRedis(tmp_path / "redis", durable=False)
+    server.start()
+    try:
+        wakeups = CeleryWakeUps(server.url)
+        wakeups.send(Queue.GPU)
+        assert _waiting_in(server, Queue.GPU) == [TASK]
+        server.stop()
+        wakeups.send(Queue.GPU)
+        assert "the sweep makes up for it" in caplog.text
+        server.start()
+        wakeups.send(Queue.GPU)
+        assert _waiting_in(server, Queue.GPU) == [TASK]
+    finally:
+        server.stop()
+    wakeups.app.close()
+
+
+def _waiting_in(server: PrivateRedis, queue: Queue) -> list[str]:
+    with redis.Redis.from_url(server.redis_url) as client:
+        return [json.loads(message)["headers"]["task"] for message in client.lrange(queue.value, 0, -1)]
 
 
 def test_whoever_waits_is_woken_by_news_of_their_submission(database):

@@ -24,6 +24,7 @@ from grader.storage.models import (
     StageRow,
     SubmissionRow,
 )
+from grader.storage.plain_text import keepable
 
 _RESULT_FIELDS = (
     "part", "title", "stage", "status", "points", "max_points", "visibility", "message", "detail", "output", "seconds",
@@ -103,9 +104,8 @@ def begin(work: Work, run_id: UUID) -> bool:
 
 
 def change(work: Work, run_id: UUID, **values: Any) -> None:
-    work.session.execute(
-        update(RunRow).where(RunRow.id == run_id).values(**values), execution_options={"synchronize_session": False}
-    )
+    changed = update(RunRow).where(RunRow.id == run_id).values(**keepable(values))
+    work.session.execute(changed, execution_options={"synchronize_session": False})
 
 
 def end(work: Work, run_id: UUID, **values: Any) -> None:
@@ -134,21 +134,31 @@ def keep_results(work: Work, run_id: UUID, results: Iterable[CheckResult]) -> No
 def _result_row(run_id: UUID, position: int, result: CheckResult) -> dict[str, Any]:
     row = {name: getattr(result, name) for name in _RESULT_FIELDS}
     row |= {"stage": result.stage.value, "status": result.status.value, "visibility": result.visibility.value}
-    # PostgreSQL's text holds everything but NUL.
-    row |= {name: row[name].replace("\x00", "\ufffd") for name in ("title", "message", "detail", "output")}
-    return row | {"run_id": run_id, "check_id": str(result.id), "position": position}
+    kept: dict[str, Any] = keepable(row)
+    return kept | {"run_id": run_id, "check_id": str(result.id), "position": position}
 
 
 def drop_results(work: Work, run_id: UUID, *, but: Sequence[str], stages: Sequence[str]) -> None:
-    """Forget what an earlier try of these stages left and this one did not come to."""
+    """Forget what an earlier try of these stages left and this one did not come to, with its artifacts."""
     query = delete(CheckResultRow).where(
         CheckResultRow.run_id == run_id, CheckResultRow.stage.in_(stages), CheckResultRow.check_id.not_in(list(but))
     )
+    gone = work.session.scalars(
+        query.returning(CheckResultRow.check_id), execution_options={"synchronize_session": False}
+    )
+    drop_artifacts(work, run_id, checks=gone.all())
+
+
+def drop_artifacts(work: Work, run_id: UUID, *, checks: Sequence[str]) -> None:
+    """Forget what an earlier try of these checks drew; the bytes stay, others may have the same."""
+    if not checks:
+        return
+    query = delete(ArtifactRow).where(ArtifactRow.run_id == run_id, ArtifactRow.check_id.in_(list(checks)))
     work.session.execute(query, execution_options={"synchronize_session": False})
 
 
 def keep_artifact(work: Work, run_id: UUID, **values: Any) -> None:
-    statement = insert(ArtifactRow).values(id=uuid4(), run_id=run_id, **values)
+    statement = insert(ArtifactRow).values(id=uuid4(), run_id=run_id, **keepable(values))
     work.session.execute(
         statement.on_conflict_do_update(
             index_elements=["run_id", "check_id", "name"],

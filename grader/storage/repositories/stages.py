@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import Float, Interval, any_, cast, func, literal, or_, select, text, tuple_, update
+from sqlalchemy import Float, Interval, any_, cast, func, literal, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from grader.storage.database import Work
-from grader.storage.models import RunRow, StageRow, WorkerRow
+from grader.storage.models import AssignmentRow, RunRow, StageRow, SubmissionRow, WorkerRow
+from grader.storage.plain_text import keepable
 
 _now = func.clock_timestamp
 # What each of an owner's unfinished uploads puts the next one back by.
@@ -143,7 +144,7 @@ def _end(work: Work, row: StageRow, **values: object) -> None:
     work.session.execute(
         update(StageRow)
         .where(StageRow.run_id == row.run_id, StageRow.stage == row.stage)
-        .values(lease_id=None, lease_until=None, **values),
+        .values(lease_id=None, lease_until=None, **keepable(values)),
         execution_options={"synchronize_session": False},
     )
     work.session.refresh(row)
@@ -237,7 +238,10 @@ def heard_of(work: Work, name: str, queues: list[str], number: int) -> None:
 def add_reruns(
     work: Work, *, assignment_id: int, spec_version_id: int, max_score: float, requested_by: int
 ) -> list[UUID]:
-    """A mass rerun in three statements: a run and a gate stage for every owner's counting or scoreless submission."""
+    """A mass rerun in one statement: a run and a gate stage for every owner's counting or scoreless submission.
+
+    Not where one by this very spec version is under way; by another it says nothing of what this one will.
+    """
     chosen = text("""
         WITH counting AS (
             SELECT DISTINCT e.submission_id FROM gradebook_entries e WHERE e.assignment_id = :assignment
@@ -250,6 +254,7 @@ def add_reruns(
                 OR NOT EXISTS (SELECT 1 FROM runs r WHERE r.submission_id = s.id AND r.state IN ('graded', 'rejected'))
             ) AND NOT EXISTS (
                 SELECT 1 FROM runs r WHERE r.submission_id = s.id AND r.state IN ('waiting', 'grading')
+                AND r.spec_version_id = :version
             )
             RETURNING id, submission_id
         )
@@ -265,7 +270,7 @@ def add_reruns(
     return list(work.session.scalars(chosen, values))
 
 
-def rerun_count(work: Work, assignment_id: int) -> int:
+def rerun_count(work: Work, assignment_id: int, spec_version_id: int) -> int:
     """How many runs `add_reruns` would make."""
     query = text("""
         SELECT count(*) FROM submissions s
@@ -274,15 +279,23 @@ def rerun_count(work: Work, assignment_id: int) -> int:
             OR NOT EXISTS (SELECT 1 FROM runs r WHERE r.submission_id = s.id AND r.state IN ('graded', 'rejected'))
         ) AND NOT EXISTS (
             SELECT 1 FROM runs r WHERE r.submission_id = s.id AND r.state IN ('waiting', 'grading')
+            AND r.spec_version_id = :version
         )
     """)
-    return int(work.session.execute(query, {"assignment": assignment_id}).scalar_one())
+    return int(work.session.execute(query, {"assignment": assignment_id, "version": spec_version_id}).scalar_one())
 
 
-def unfinished_run(work: Work, submission: UUID) -> RunRow | None:
+def waiting_run(work: Work, submission: UUID) -> RunRow | None:
+    """The newest run of the submission that waits to be judged by the assignment's current spec version."""
     query = (
         select(RunRow)
-        .where(RunRow.submission_id == submission, or_(RunRow.state == "waiting", RunRow.state == "grading"))
+        .join(SubmissionRow, SubmissionRow.id == RunRow.submission_id)
+        .join(AssignmentRow, AssignmentRow.id == SubmissionRow.assignment_id)
+        .where(
+            RunRow.submission_id == submission,
+            RunRow.state == "waiting",
+            RunRow.spec_version_id == AssignmentRow.spec_version_id,
+        )
         .order_by(RunRow.created_at.desc())
     )
     return work.session.scalars(query).first()

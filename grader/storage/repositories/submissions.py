@@ -22,13 +22,32 @@ from grader.storage.models import (
     SubmissionRow,
     TeamRow,
 )
+from grader.storage.plain_text import keepable
+
+
+class Owned(NamedTuple):
+    """Whose work is a person's too: these owners', and what these owners handed in for these assignments.
+
+    The second are teams the person was in: teams may be made anew, and what counts for somebody stays theirs to see.
+    """
+
+    owners: Sequence[str]
+    before: Sequence[tuple[int, str]]
+
+    def holds(self, submission: Submission) -> bool:
+        return submission.owner in self.owners or (submission.assignment_id, submission.owner) in self.before
 
 
 class SubmissionFilter(NamedTuple):
-    """None means any. `owners` and `courses` together say what the reader may see: any of either."""
+    """None means any.
 
-    owners: Sequence[str]
-    courses: Sequence[int] | None
+    What the reader may see is what is in one of the courses they are `within`, and `owned` by them or in one of those
+    they are `staff_of`.
+    """
+
+    owned: Owned
+    within: Sequence[int] | None
+    staff_of: Sequence[int] | None
     assignment: int | None
     person: int | None
     before: tuple[datetime, UUID] | None
@@ -51,12 +70,17 @@ def team_of(work: Work, course_id: int, person_id: int) -> int | None:
     return work.session.execute(query).scalar_one_or_none()
 
 
-def owners_of(work: Work, person_id: int) -> list[str]:
-    """Everything whose work is this person's too: themselves and their teams."""
+def owned_by(work: Work, person_id: int) -> Owned:
     query = select(MembershipRow.team_id).where(
         MembershipRow.person_id == person_id, MembershipRow.team_id.is_not(None), MembershipRow.left_at.is_(None)
     )
-    return [f"p{person_id}", *(f"t{team}" for team in work.session.scalars(query))]
+    owners = [f"p{person_id}", *(f"t{team}" for team in work.session.scalars(query))]
+    counted = (
+        select(SubmissionRow.assignment_id, SubmissionRow.owner)
+        .join(GradebookEntryRow, GradebookEntryRow.submission_id == SubmissionRow.id)
+        .where(GradebookEntryRow.person_id == person_id, SubmissionRow.owner.not_in(owners))
+    )
+    return Owned(owners, [(assignment, owner) for assignment, owner in work.session.execute(counted)])
 
 
 def spec_version_id(work: Work, spec_slug: str, version: str) -> int:
@@ -131,7 +155,7 @@ def add(
         person_id=person_id,
         owner=owner,
         number=number,
-        file_name=upload.name,
+        file_name=keepable(upload.name),
         sha256=upload.sha256,
         size_bytes=upload.size_bytes,
         late_days=late_days,
@@ -150,10 +174,14 @@ def get(work: Work, identity: UUID) -> Submission | None:
 
 def select_page(work: Work, wanted: SubmissionFilter, limit: int) -> list[Submission]:
     """Newest first."""
-    own = SubmissionRow.owner.in_(wanted.owners)
+    own = or_(
+        SubmissionRow.owner.in_(wanted.owned.owners),
+        tuple_(SubmissionRow.assignment_id, SubmissionRow.owner).in_(wanted.owned.before),
+    )
     conditions = [
-        own if wanted.courses is not None and not wanted.courses
-        else or_(own, AssignmentRow.course_id.in_(wanted.courses)) if wanted.courses is not None
+        AssignmentRow.course_id.in_(wanted.within) if wanted.within is not None else None,
+        own if wanted.staff_of is not None and not wanted.staff_of
+        else or_(own, AssignmentRow.course_id.in_(wanted.staff_of)) if wanted.staff_of is not None
         else None,
         SubmissionRow.assignment_id == wanted.assignment if wanted.assignment is not None else None,
         SubmissionRow.person_id == wanted.person if wanted.person is not None else None,
