@@ -13,6 +13,7 @@ import warnings
 from pathlib import Path
 
 from celery import Celery
+from celery.exceptions import CPendingDeprecationWarning
 from celery.platforms import SecurityWarning
 from celery.signals import setup_logging
 
@@ -65,6 +66,8 @@ def listen(place: Workplace) -> None:
     setup_logging.connect(_keep_logging)
     # Root has to be root to make sandboxes, and a task here takes no argument that could harm it.
     warnings.filterwarnings("ignore", category=SecurityWarning)
+    # At each lost connection, about late acknowledgements, which are off.
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
     app = celery_app(place.settings.broker_url)
     add_tasks(app, place.bell)
     while not place.stopping.is_set():
