@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import Annotated, NoReturn
@@ -31,7 +32,9 @@ def serve(
     settings = server_settings(os.environ)
     refuse_taken(host, port)
     log_to_stderr()
-    run(settings, host, port, workers=processes, forwarded_by=forwarded_by)
+    # The server has shut down in order by the time it passes the Ctrl-C on.
+    with contextlib.suppress(KeyboardInterrupt):
+        run(settings, host, port, workers=processes, forwarded_by=forwarded_by)
 
 
 def worker(
