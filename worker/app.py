@@ -13,7 +13,6 @@ import warnings
 from pathlib import Path
 
 from celery import Celery
-from celery.exceptions import CPendingDeprecationWarning
 from celery.platforms import SecurityWarning
 from celery.signals import setup_logging
 
@@ -66,8 +65,6 @@ def listen(place: Workplace) -> None:
     setup_logging.connect(_keep_logging)
     # Root has to be root to make sandboxes, and a task here takes no argument that could harm it.
     warnings.filterwarnings("ignore", category=SecurityWarning)
-    # At each lost connection, about late acknowledgements, which are off.
-    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
     app = celery_app(place.settings.broker_url)
     add_tasks(app, place.bell)
     while not place.stopping.is_set():
@@ -89,7 +86,9 @@ def celery_app(broker_url: str) -> Celery:
     app.conf.update(
         task_ignore_result=True,
         task_acks_late=False,
-        worker_prefetch_multiplier=1,
+        # No limit: a wake-up costs nothing to take, and with a limit one whose acknowledgement was lost with the broker
+        # would count as under way for ever, and no other would be heard.
+        worker_prefetch_multiplier=0,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         worker_hijack_root_logger=False,
@@ -97,7 +96,8 @@ def celery_app(broker_url: str) -> Celery:
         # Hosts' clocks need not agree, and nobody reads events or talks to workers through the broker.
         worker_send_task_events=False,
         worker_enable_remote_control=False,
-        worker_cancel_long_running_tasks_on_connection_loss=False,
+        # Nothing here runs long; unset, it would warn at each lost connection.
+        worker_cancel_long_running_tasks_on_connection_loss=True,
         broker_transport_options={"socket_connect_timeout": 2.0, "socket_keepalive": True},
     )
     return app
