@@ -199,7 +199,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     every: dict[str, Callable[[Path], None]] = {
         "uploads": lambda folder: bench_uploads(folder, count=800, clients=8),
-        "gradings": lambda folder: bench_gradings(folder, count=24),
+        "gradings": lambda folder: bench_gradings(folder, count=12),
         "gradebook": lambda folder: bench_gradebook(folder, students=1000, assignments=10),
         "claims": bench_claims,
     }
