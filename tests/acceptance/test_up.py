@@ -192,13 +192,13 @@ def test_an_upload_is_graded_and_found_again_by_a_second_start(up, tmp_path):
 
 
 def test_kill_9_leaves_nothing_running_and_loses_no_receipt(up, tmp_path):
-    first = up().await_running()
+    first = up(GRADER_LEASE_S="5").await_running()
     token = with_a_course(first, tmp_path)
     work = tmp_path / "work.py"
     work.write_bytes(WORK)
     receipt = json.loads(first.grader("submit", work, "-a", "tiny", "--no-wait", "--json", token=token))
     assert first.end(signal.SIGKILL) == -signal.SIGKILL
-    second = up().await_running()
+    second = up(GRADER_LEASE_S="5").await_running()
     told = json.loads(second.grader("status", receipt["id"], "--wait", "--json", token=token))
     assert (told["state"], told["score"]) == ("graded", 5.0)
     assert second.end(signal.SIGINT) == 0
