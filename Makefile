@@ -15,14 +15,15 @@ install: system $(VENV)/.installed ## make .venv with the grader and what submis
 system: # Debian packages for the sandboxes: only where they are missing, only as root
 	@sh docker/system-packages.sh
 
-# One copy of torch serves both sides: the sandbox sees only $(PACKAGES), the trusted side adds it by a .pth file.
+# One copy of torch serves both sides: the sandbox sees only $(PACKAGES), the trusted side adds it by a .pth file,
+# which comes last: pip would take away from $(PACKAGES) what the trusted side wants in another version.
 $(VENV)/.installed: pyproject.toml docker/sandbox-requirements.txt docker/sandbox-requirements-nodeps.txt
 	$(PYTHON) -m venv $(VENV)
-	rm -rf $(PACKAGES)
+	rm -rf $(PACKAGES) $(VENV)/lib/python3*/site-packages/sandbox-packages.pth
 	$(BIN)/python -m pip install --quiet --target $(PACKAGES) -r docker/sandbox-requirements.txt
 	$(BIN)/python -m pip install --quiet --target $(PACKAGES) --no-deps -r docker/sandbox-requirements-nodeps.txt
-	echo "$(CURDIR)/$(PACKAGES)" > $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/sandbox-packages.pth
 	$(BIN)/python -m pip install --quiet -e '.[dev,local]'
+	echo "$(CURDIR)/$(PACKAGES)" > $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/sandbox-packages.pth
 	$(BIN)/python -m compileall -q grader $(PACKAGES) >/dev/null || true
 	touch $@
 
