@@ -112,7 +112,7 @@ class LatePolicy(_Strict):
 
 
 class Assignment(_Strict):
-    """Everything in `assignment.toml`."""
+    """Everything in `assignment.toml`. `common` names the packages of `test_specs/common` that the checks import."""
 
     schema_version: Literal[1]
     slug: Name
@@ -122,6 +122,7 @@ class Assignment(_Strict):
     late: LatePolicy = LatePolicy()
     team_size: tuple[int, int] = (1, 1)
     queue: Literal["cpu", "gpu"] = "cpu"
+    common: tuple[Name, ...] = ()
     names: tuple[str, ...] = ()
     starter_names: tuple[str, ...] = ()
     files: FileRules

@@ -16,7 +16,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from grader.domain.assignment import Threshold
@@ -24,15 +23,15 @@ from grader.domain.errors import BadSpec
 from grader.specs.load import Spec
 
 CALIBRATION_S = 3600
-# Prints one JSON object: the rows of `calibration.calibrate()` and the digest of the data they rest on.
+# Prints one JSON object: the rows of `calibration.calibrate()`, and by threshold the digest of the data it rests on.
 PROGRAM = """
 import json, sys
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = sys.argv[1:]
 import torch
 torch.set_num_threads(1)
 import calibration
 rows = [dict(row._asdict()) for row in calibration.calibrate()]
-print(json.dumps({"rows": rows, "data_sha256": calibration.from_photographs().sha256}))
+print(json.dumps({"rows": rows, "data_sha256": calibration.digests()}))
 """
 
 
@@ -61,16 +60,17 @@ def calibrate(spec: Spec, on_line: Callable[[str], None]) -> tuple[Proposal, ...
     if not (spec.folder / "calibration.py").is_file():
         raise BadSpec(f"{spec.assignment.slug} has no calibration.py, so it has no thresholds to measure.")
     on_line(f"training the reference and the broken models of {spec.assignment.slug}; this takes minutes")
-    found = _run(spec.folder)
+    found = _run(spec)
     names = list(dict.fromkeys(row["name"] for row in found["rows"]))
     return tuple(_proposal(name, found, spec.assignment.threshold.get(name)) for name in names)
 
 
-def _run(folder: Path) -> dict[str, Any]:
+def _run(spec: Spec) -> dict[str, Any]:
+    folder = spec.folder
     environment = {name: os.environ[name] for name in ("PATH", "LANG", "GRADER_DATA_DIR") if name in os.environ}
     try:
         done = subprocess.run(
-            [sys.executable, "-I", "-c", PROGRAM, str(folder)],
+            [sys.executable, "-I", "-c", PROGRAM, *map(str, spec.import_folders)],
             env=environment | {"OMP_NUM_THREADS": "1"},
             capture_output=True,
             text=True,
@@ -105,7 +105,7 @@ def _proposal(name: str, found: dict[str, Any], in_use: Threshold | None) -> Pro
             reference_spread=round(spread, 3),
             seeds=len(right),
             best_broken=round(best_broken, 3),
-            data_sha256=found["data_sha256"],
+            data_sha256=found["data_sha256"][name],
         ),
         in_use=in_use,
         worst_reference=worst,

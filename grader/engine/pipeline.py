@@ -235,6 +235,7 @@ def _job(spec: Spec, listing: Listing, matched: Match, content: bytes, options: 
     }  # fmt: skip
     return Job(
         spec_folder=str(spec.folder),
+        import_folders=tuple(str(folder) for folder in spec.import_folders),
         seed=options.seed or secrets.token_hex(8),
         load=load,
         load_s=assignment.limits.load_s,

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from grader.domain.assignment import Assignment
 from grader.domain.errors import BadSpec, UnknownAssignment
 from grader.kit.text import one_line
-from grader.specs.digest import spec_version
+from grader.specs.digest import common_folder, named_files, spec_version
 
 ROOT_VARIABLE = "GRADER_SPECS"
 FILE_NAME = "assignment.toml"
@@ -35,6 +35,16 @@ class Spec:
     @property
     def slug(self) -> str:
         return self.assignment.slug
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """What makes up the version, by its path in the packed spec."""
+        return named_files(self.folder, self.assignment.common)
+
+    @property
+    def import_folders(self) -> tuple[Path, ...]:
+        """Where the spec's modules find each other: its folder, and that of the packages it shares, if it does."""
+        return (self.folder, common_folder(self.folder)) if self.assignment.common else (self.folder,)
 
     @property
     def starter_folder(self) -> Path:
@@ -115,8 +125,11 @@ def _read(folder: Path) -> Spec:
     if assignment.slug != folder.name:
         raise BadSpec(f"{path}: slug is {assignment.slug}, but the folder is called {folder.name}; make them the same.")
     _refuse_bad_patterns(path, assignment)
+    missing = [name for name in assignment.common if not (common_folder(folder) / name / "__init__.py").is_file()]
+    if missing:
+        raise BadSpec(f"{path}: common: there is no package {missing[0]} in {common_folder(folder)}.")
     starter = "\n\n".join(file.read_text(encoding="utf-8") for file in sorted((folder / "starter").glob("*.py")))
-    return Spec(folder=folder, assignment=assignment, version=spec_version(folder), starter=starter)
+    return Spec(folder=folder, assignment=assignment, version=spec_version(folder, assignment.common), starter=starter)
 
 
 def _first_misfit(path: Path, error: ValidationError) -> str:

@@ -42,7 +42,7 @@ def pack(spec: Spec) -> bytes:
         BadSpec: the folder has changed since the spec was read, or holds what could not be unpacked.
 
     """
-    files = {path.relative_to(spec.folder).as_posix(): path.read_bytes() for path in spec_files(spec.folder)}
+    files = {name: path.read_bytes() for name, path in spec.files.items()}
     if version_of(files.items()) != spec.version:
         raise BadSpec(f"The spec {spec.slug} was changed while it was read; read it again.")
     packed = io.BytesIO()

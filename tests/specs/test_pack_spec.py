@@ -232,3 +232,40 @@ def test_no_damage_gets_through(spec, tmp_path):
         else:
             assert contents(found.folder) == contents(good.folder)
             shutil.rmtree(tmp_path / "there")
+
+
+@pytest.fixture
+def sharing(folder):
+    """A spec that uses one of two shared packages."""
+    for name in ("drawing", "counting"):
+        package = folder.parent / "common" / name
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text("")
+        (package / "parts.py").write_text(f"NAME = '{name}'")
+    text = TOML.replace('course = "Example"', 'course = "Example"\ncommon = ["drawing"]')
+    (folder / "assignment.toml").write_text(text)
+    return folder
+
+
+def test_a_packed_spec_carries_the_shared_packages_it_names(sharing, tmp_path):
+    spec = load_spec("hw1", sharing.parent)
+    made = unpack(pack(spec), tmp_path / "elsewhere")
+    assert (made.folder / "common" / "drawing" / "parts.py").read_text() == "NAME = 'drawing'"
+    assert not (made.folder / "common" / "counting").exists()
+    assert made.version == spec.version
+    assert made.import_folders == (made.folder, made.folder / "common")
+    assert pack(made) == pack(spec)
+
+
+def test_a_shared_package_counts_for_the_version_of_those_that_name_it(sharing):
+    before = load_spec("hw1", sharing.parent).version
+    (sharing.parent / "common" / "counting" / "parts.py").write_text("NAME = 'other'")
+    assert load_spec("hw1", sharing.parent).version == before
+    (sharing.parent / "common" / "drawing" / "parts.py").write_text("NAME = 'other'")
+    assert load_spec("hw1", sharing.parent).version != before
+
+
+def test_a_shared_package_that_is_not_there_is_told(sharing):
+    shutil.rmtree(sharing.parent / "common" / "drawing")
+    with pytest.raises(BadSpec, match="there is no package drawing"):
+        load_spec("hw1", sharing.parent)

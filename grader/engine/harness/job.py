@@ -22,12 +22,14 @@ from grader.domain.ids import CheckId, PartId
 class Job:
     """One run: which spec, which submission, under which seed.
 
-    `load` is the body of the probe's LOAD request; `parts` maps a part's id to the number of checks and the points the
-    spec promises for it, in the document's order; `only` holds shell patterns on check or part ids, empty for all;
+    Modules of a spec find each other in `import_folders`. `load` is the body of the probe's LOAD request; `parts` maps
+    a part's id to the number of checks and the points the spec promises for it, in the document's order; `only` holds
+    shell patterns on check or part ids, empty for all;
     `stages` names the stages that are run and reported; times are seconds.
     """
 
     spec_folder: str
+    import_folders: tuple[str, ...]
     seed: str
     load: dict[str, Any]
     load_s: float

@@ -82,8 +82,8 @@ def _warm_up() -> None:
 
 def _judge(job: Job, worker: _Worker) -> dict[str, object]:
     context.folder, context.thresholds = Path(job.spec_folder), job.thresholds
-    # Files of a spec import each other by plain name.
-    sys.path.insert(0, job.spec_folder)
+    # Files of a spec import each other, and the packages specs share, by plain name.
+    sys.path[:0] = job.import_folders
     session = Session(LoadOrder(body=job.load, load_s=job.load_s), worker.connect)
     plugin = CheckPlugin(job, session, worker)
     try:
