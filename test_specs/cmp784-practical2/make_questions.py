@@ -8,10 +8,11 @@ from __future__ import annotations
 from itertools import product
 
 import sympy
-from reference import counts
+from colourisation.counting import counts
+from colourisation.diagrams import SIX_BLOCKS
 
 NF, NC, K, NIC, H, W = sympy.symbols("NF NC K NIC H W")
-HEADER = """# Made by make_questions.py from reference.counts; do not edit by hand.
+HEADER = """# Made by make_questions.py from colourisation.counting; do not edit by hand.
 # `given` is what a student may have put in already, `at` the course's setting, for answers that are numbers.
 """
 HINTS = {
@@ -24,7 +25,7 @@ HINTS = {
 def accepted(quantity: str, *, doubled: bool) -> dict[str, str]:
     """Convention -> formula in all six variables."""
     height, width = (2 * H, 2 * W) if doubled else (H, W)
-    values = counts(NF, NC, k=K, nic=NIC, height=height, width=width)[quantity]
+    values = counts(SIX_BLOCKS, NF, NC, k=K, nic=NIC, height=height, width=width)[quantity]
     return {name: str(sympy.expand(value)).replace("**", "^") for name, value in values.items()}
 
 

@@ -6,38 +6,42 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
-from reference import ConvolutionWeights, Norm, Setting
 from torch import Tensor
 
+from colourisation.diagrams import Architecture, Diagram, Setting, WeightShape
+from colourisation.reference import ConvolutionWeights, Norm
 from grader.checks import Description, ModuleFacts, Operation, RemoteModule, Student, StudentRaised, Trace, fail
 
-# Small, and no two of NF, 2NF, NC and NIC alike, so that a mixed-up width never fits by chance.
-SMALL = Setting(kernel=3, num_filters=4, num_colours=5, num_in_channels=1)
-COLOUR = Setting(kernel=5, num_filters=6, num_colours=7, num_in_channels=3)
-COURSE = Setting(kernel=3, num_filters=32, num_colours=24, num_in_channels=1)
 SIDE = 32
-# Spellings that can only mean the class asked for.
-SPELLINGS = {
-    "CNN": ("CNN", "Cnn", "MyCNN", "ConvNet", "ColourNet"),
-    "UNet": ("UNet", "Unet", "UNET", "U_Net", "MyUNet"),
-}
+# Dimensions of a convolution's weight.
+FILTER = 4
 _CONVOLUTION = ("conv2d", "convolution", "conv_transpose2d")
 _NORM = ("batch_norm", "native_batch_norm")
 
 
-class Layout(NamedTuple):
-    """Where the six convolutions and five batch norms keep their numbers, in the order of the forward pass.
+class Place(NamedTuple):
+    """Where one convolution keeps its numbers in the state dict; `bias` is None where there is none."""
 
-    `convolutions` holds (key of the weight, key of the bias or None) in the state dict, `norms` module names.
+    weight: str
+    bias: str | None
+    is_transposed: bool
+
+
+class Layout(NamedTuple):
+    """Which accepted reading a network is nearest to, and where its layers are, in the order of the forward pass.
+
+    `norms` holds names of modules.
     """
 
-    convolutions: tuple[tuple[str, str | None], ...]
+    diagram: Diagram
+    convolutions: tuple[Place, ...]
     norms: tuple[str, ...]
 
 
-def build(student: Student, name: str, setting: Setting) -> RemoteModule:
-    """The student's `name` for one setting, by the course's argument names or in the course's order."""
-    spelling = next((candidate for candidate in SPELLINGS[name] if student.defines(candidate)), name)
+def build(student: Student, asked: Architecture, setting: Setting) -> RemoteModule:
+    """The student's network for one setting, by the course's argument names or in the course's order."""
+    candidates = (asked.name, *asked.spellings)
+    spelling = next((candidate for candidate in candidates if student.defines(candidate)), asked.name)
     make = getattr(student, spelling)
     values = (setting.kernel, setting.num_filters, setting.num_colours, setting.num_in_channels)
     words = ("kernel", "num_filters", "num_colours", "num_in_channels")
@@ -48,7 +52,7 @@ def build(student: Student, name: str, setting: Setting) -> RemoteModule:
             raise
         model = make(*values)
     if not isinstance(model, RemoteModule):
-        fail(f"{name}(...) should give an nn.Module.")
+        fail(f"{asked.name}(...) should give an nn.Module.")
     return model
 
 
@@ -78,43 +82,79 @@ def _once(operations: Iterable[Operation]) -> tuple[Operation, ...]:
 _found: dict[tuple[str, Setting], Layout] = {}
 
 
-def layout(student: Student, model: RemoteModule, name: str, setting: Setting) -> Layout:
-    """How `model` is put together; fails the check with a sentence if it is not six convolutions and five norms."""
-    if (name, setting) not in _found:
-        _found[name, setting] = _layout(student, model, name, setting)
-    return _found[name, setting]
+def layout(student: Student, model: RemoteModule, asked: Architecture, setting: Setting) -> Layout:
+    """How `model` is put together; fails the check with a sentence if the number of layers is wrong."""
+    if (asked.name, setting) not in _found:
+        _found[asked.name, setting] = _layout(student, model, asked, setting)
+    return _found[asked.name, setting]
 
 
-def _layout(student: Student, model: RemoteModule, name: str, setting: Setting) -> Layout:
+def _layout(student: Student, model: RemoteModule, asked: Architecture, setting: Setting) -> Layout:
     trace = student.trace(model, pictures(setting), training=False)
     facts = model.describe()
     by_name = {module.name: module for module in facts.modules}
-    ran = [operation.module for operation in convolutions_run(trace)]
-    if len(set(ran)) != 6:
-        # A MyConv2d that multiplies by hand runs no convolution operation: take the order of definition.
+    run = convolutions_run(trace)
+    ran = [operation.module for operation in run]
+    if len(set(ran)) != asked.blocks:
+        # A convolution written by hand runs no convolution operation: take the order of definition.
         ran = [module.name for module in filters_in(facts)]
-    if len(set(ran)) != 6:
-        fail(f"{name} should hold six convolutions, one for each block of the diagram; {len(set(ran))} take part.")
+    if len(set(ran)) != asked.blocks:
+        fail(
+            f"{asked.name} should hold {counted(asked.blocks)} convolutions, one for each block; "
+            f"{len(set(ran))} take part."
+        )
     normed = list(dict.fromkeys(op.module for op in trace.operations if op.is_a(*_NORM)))
-    if len(normed) != 5:
+    if len(normed) != asked.blocks - 1:
         normed = [module.name for module in facts.of("BatchNorm2d")]
-    if len(normed) != 5:
-        fail(f"{name} should hold five batch norms, one for each block but the last; it holds {len(normed)}.")
-    return Layout(tuple(_keys(by_name[module], name) for module in dict.fromkeys(ran)), tuple(normed))
+    if len(normed) != asked.blocks - 1:
+        fail(
+            f"{asked.name} should hold {counted(asked.blocks - 1)} batch norms, one for each block but the last; "
+            f"it holds {len(normed)}."
+        )
+    turned = {operation.module for operation in run if operation.is_a("conv_transpose2d")}
+    places = tuple(
+        _place(by_name[module], asked.name, is_transposed=module in turned or is_transposed(by_name[module]))
+        for module in dict.fromkeys(ran)
+    )
+    state = {name: parameter.shape for name, parameter in facts.parameters.items()}
+    shapes = tuple(as_convolution(state.get(place.weight, ()), turned=place.is_transposed) for place in places)
+    heights = tuple(operation.outputs[0][1][-2] for operation in run if operation.outputs)
+    return Layout(_nearest(asked, setting, shapes, heights), places, tuple(normed))
+
+
+def _nearest(
+    asked: Architecture, setting: Setting, shapes: tuple[tuple[int, ...], ...], heights: tuple[int, ...]
+) -> Diagram:
+    """The accepted reading that agrees in most layers with the shapes and resolutions seen."""
+
+    def agreement(diagram: Diagram) -> int:
+        wanted = (*diagram.convolution_shapes(setting), *diagram.resolutions(SIDE))
+        return sum(one == other for one, other in zip(wanted, (*shapes, *heights), strict=False))
+
+    return max(asked.diagrams, key=agreement)
+
+
+def as_convolution(shape: tuple[int, ...], *, turned: bool) -> tuple[int, ...]:
+    """A weight's shape as (out, in, k, k): a transposed convolution keeps (in, out, k, k)."""
+    return (shape[1], shape[0], *shape[2:]) if turned and len(shape) == FILTER else tuple(shape)
+
+
+def is_transposed(module: ModuleFacts) -> bool:
+    return module.is_a("ConvTranspose2d", "_ConvTransposeNd")
 
 
 def filters_in(facts: Description) -> tuple[ModuleFacts, ...]:
     """Modules that own a four-dimensional weight."""
-    return tuple(m for m in facts.modules if any(len(p.shape) == 4 for p in m.parameters.values()))
+    return tuple(m for m in facts.modules if any(len(p.shape) == FILTER for p in m.parameters.values()))
 
 
-def _keys(module: ModuleFacts, name: str) -> tuple[str, str | None]:
+def _place(module: ModuleFacts, name: str, *, is_transposed: bool) -> Place:
     prefix = f"{module.name}." if module.name else ""
-    weights = [key for key, facts in module.parameters.items() if len(facts.shape) == 4]
+    weights = [key for key, facts in module.parameters.items() if len(facts.shape) == FILTER]
     biases = [key for key, facts in module.parameters.items() if len(facts.shape) == 1]
     if len(weights) != 1 or len(biases) > 1:
         fail(f"A convolution of {name} does not keep one weight of shape (out, in, k, k) and at most one bias.")
-    return prefix + weights[0], prefix + biases[0] if biases else None
+    return Place(prefix + weights[0], prefix + biases[0] if biases else None, is_transposed)
 
 
 class Numbers(NamedTuple):
@@ -124,8 +164,11 @@ class Numbers(NamedTuple):
     norms: list[Norm]
 
     @property
-    def shapes(self) -> list[tuple[int, ...]]:
-        return [tuple(numbers.weight.shape) for numbers in self.convolutions]
+    def shapes(self) -> tuple[WeightShape, ...]:
+        """Weight shapes as (out, in, k, k)."""
+        return tuple(
+            as_convolution(tuple(numbers.weight.shape), turned=numbers.is_transposed) for numbers in self.convolutions
+        )
 
 
 def fill(model: RemoteModule, where: Layout, *, positive: bool = False) -> Numbers:
@@ -137,17 +180,17 @@ def fill(model: RemoteModule, where: Layout, *, positive: bool = False) -> Numbe
     model.eval()
     state = model.state_dict()
     convolutions = []
-    for weight_key, bias_key in where.convolutions:
-        old = state[weight_key]
+    for place in where.convolutions:
+        old = state[place.weight]
         weight = torch.randn_like(old) / (old[0].numel() ** 0.5)
-        bias = None if bias_key is None else 0.1 * torch.randn_like(state[bias_key])
+        bias = None if place.bias is None else 0.1 * torch.randn_like(state[place.bias])
         if positive:
             weight = weight.abs()
             bias = None if bias is None else bias.abs()
-        state[weight_key] = weight
-        if bias_key is not None and bias is not None:
-            state[bias_key] = bias
-        convolutions.append(ConvolutionWeights(weight, bias))
+        state[place.weight] = weight
+        if place.bias is not None and bias is not None:
+            state[place.bias] = bias
+        convolutions.append(ConvolutionWeights(weight, bias, place.is_transposed))
     norms = [_fill_norm(state, name, positive=positive) for name in where.norms]
     model.load_state_dict(state)
     return Numbers(convolutions, norms)
@@ -172,10 +215,11 @@ def _fill_norm(state: dict[str, Tensor], name: str, *, positive: bool) -> Norm:
 
 def changed(where: Layout, index: int, weight: Tensor, bias: float | None = None) -> dict[str, Tensor]:
     """Other numbers for one convolution, for a single call."""
-    weight_key, bias_key = where.convolutions[index]
-    numbers = {weight_key: weight}
-    if bias is not None and bias_key is not None:
-        numbers[bias_key] = torch.full((len(weight),), bias)
+    place = where.convolutions[index]
+    numbers = {place.weight: weight}
+    if bias is not None and place.bias is not None:
+        width = weight.shape[1] if place.is_transposed else weight.shape[0]
+        numbers[place.bias] = torch.full((width,), bias)
     return numbers
 
 
@@ -188,3 +232,9 @@ def difference(one: Tensor, other: Tensor) -> float:
     """Largest difference, as a share of the largest value."""
     size = max(float(one.abs().max()), float(other.abs().max()), 1e-12)
     return float((one - other).abs().max()) / size
+
+
+def counted(number: int) -> str:
+    """Small numbers as words."""
+    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+    return words[number] if number < len(words) else str(number)

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from make_patches import COLOURS, colours_of, nearest_colour
 from torch import Tensor
+
+from colourisation.make_patches import COLOURS, colours_of, nearest_colour
 
 SIZE = 32
 # Left 75 % of each photograph to train on, the rest to judge on: no pixel is in both.
