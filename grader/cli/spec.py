@@ -61,6 +61,9 @@ def check(
     slug: Annotated[str | None, typer.Argument(metavar="SLUG", help="The assignment.")] = None,
     all_: Annotated[bool, typer.Option("--all", help="All assignments instead of one.")] = False,
     every: Annotated[bool, typer.Option("--every", help="All mutants and variants, not a selection.")] = False,
+    repeat: Annotated[
+        int, typer.Option("--repeat", min=1, metavar="N", help="Grade the reference N times, with fresh inputs.")
+    ] = 1,
     no_train: Annotated[bool, typer.Option("--no-train", help="Leave the training checks out.")] = False,
     jobs: Jobs = 1,
     sandbox: Sandbox = None,
@@ -84,6 +87,7 @@ def check(
                 spec,
                 cast("Engine", opened),
                 every=every,
+                repeat=repeat,
                 jobs=jobs,
                 train=not no_train,
                 on_line=lambda line: _say(console, line),

@@ -50,6 +50,7 @@ def prove(
     engine: Engine,
     *,
     every: bool,
+    repeat: int = 1,
     jobs: int = 1,
     train: bool = True,
     on_line: Callable[[str], None],
@@ -60,6 +61,7 @@ def prove(
         spec: the spec to prove.
         engine: grades the hand-ins.
         every: all mutants and variants, not the subset.
+        repeat: how many times the reference is graded, each time with other random inputs.
         jobs: runs at a time; the engine was opened with as many.
         train: False leaves every training check, and mutants only training could catch, out.
         on_line: told one line for each hand-in tried.
@@ -72,6 +74,7 @@ def prove(
         return proof
     stages: dict[str, Stage] = {result.id: result.stage for result in reference.checks}
     cases = [
+        *(_again_case(spec, time, train=train) for time in range(2, repeat + 1)),
         _starter_case(spec),
         _empty_case(),
         *_mutants(spec, stages, every=every, train=train),
@@ -115,6 +118,15 @@ def _full_marks(report: RunReport, *, may_fail: tuple[str, ...] = (), train: boo
         if result.id not in may_fail and result.part not in may_fail
     ]
     return [f"{result.id} {result.status}: {result.message} {result.detail[-300:]}".strip() for result in wrong]
+
+
+def _again_case(spec: Spec, time: int, *, train: bool) -> _Case:
+    return _Case(
+        title=f"reference, run {time}",
+        made=reference_hand_in(spec),
+        judge=partial(_full_marks, train=train),
+        options=GradeOptions(train=train, seed=f"prove {time}"),
+    )
 
 
 def _starter_case(spec: Spec) -> _Case:
@@ -179,7 +191,8 @@ def _caught(report: RunReport, entry: Entry, stages: dict[str, Stage]) -> list[s
         return [f"was {report.status}: {report.message}"]
     failing = {result.id for result in _not_passed(report)}
     problems = [f"{check} did not catch it" for check in entry.caught_by if check not in failing]
-    related = {check.split(".")[0] for check in entry.caught_by} | set(entry.also)
+    parts: dict[str, str] = {result.id: result.part for result in report.checks}
+    related = {parts[check] for check in entry.caught_by if check in parts} | set(entry.also)
     strays = [result.id for result in _not_passed(report) if result.part not in related and result.id not in related]
     return problems + [f"the unrelated check {stray} fails too" for stray in strays]
 

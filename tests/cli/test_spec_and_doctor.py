@@ -31,11 +31,11 @@ class TestSpec:
             return SimpleNamespace(tried=3, problems=problems, holds=not problems)
 
         monkeypatch.setattr("grader.engine.prove.prove", prove)
-        found, out, err = grader("spec", "check", "hw1", "--every", "--no-train", "--jobs", "2")
+        found, out, err = grader("spec", "check", "hw1", "--every", "--repeat", "3", "--no-train", "--jobs", "2")
         assert found == status
         assert "[reference] full marks" in out
         assert ("the mutant lazy was not caught" in out) == bool(problems)
-        assert (asked["every"], asked["train"], asked["jobs"]) == (True, False, 2)
+        assert (asked["every"], asked["repeat"], asked["train"], asked["jobs"]) == (True, 3, False, 2)
         assert ("1 thing does not hold" in err) == bool(problems)
         assert grader("spec", "check", "--all")[0] == status
 

@@ -109,7 +109,7 @@ def _spread(mutants: Sequence[Entry]) -> list[Entry]:
     first_of_part: dict[str, Entry] = {}
     for mutant in mutants:
         if mutant.caught_by:
-            first_of_part.setdefault(mutant.caught_by[0].split(".")[0], mutant)
+            first_of_part.setdefault(mutant.caught_by[0].rpartition(".")[0], mutant)
     return list(first_of_part.values())
 
 
