@@ -10,7 +10,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import torch
 
 from grader.domain.assignment import Assignment
 from grader.engine.harness.answers import accepts, load_questions
@@ -18,7 +17,7 @@ from grader.engine.harness.answers import accepts, load_questions
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "test_specs" / "cmp784-practical2"
 REFERENCE = ROOT / "reference_solutions" / "cmp784-practical2"
-MODULES = ("make_questions", "calibration", "fine_tuning")
+MODULES = ("make_questions", "calibration")
 
 
 @pytest.fixture(scope="module")
@@ -88,15 +87,6 @@ def test_epochs_are_counted_in_what_a_cell_shows(spec, text, epochs):
 def test_the_thresholds_rest_on_this_data(spec, assignment):
     digests = spec.calibration.digests()
     assert {name: threshold.data_sha256 for name, threshold in assignment.threshold.items()} == digests
-
-
-def test_the_soft_iou_loss(spec):
-    scores = torch.full((1, 2, 2, 2), -30.0, dtype=torch.float64)
-    truth = torch.tensor([[[1, 0], [1, 0]]])
-    scores[:, 1][truth == 1] = 30.0
-    scores[:, 0][truth == 0] = 30.0
-    for loss in spec.fine_tuning.soft_iou_losses(scores, truth):
-        assert abs(float(loss)) < 1e-6
 
 
 def test_forty_points_and_every_question_of_the_document(assignment):

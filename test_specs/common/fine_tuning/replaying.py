@@ -1,4 +1,4 @@
-"""Replaying Part C with a stand-in for the pretrained network."""
+"""Replaying the fine-tuning part with a stand-in for the pretrained network."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-from torch import Tensor
 
 from grader.checks import (
     CheckFailed,
@@ -26,7 +24,7 @@ STAND_INS = Path(__file__).with_name("stand_ins.py").read_text(encoding="utf-8")
 LAST = ("classifier.4.weight", "classifier.4.bias")
 PRETRAINED_CLASSES = 21
 _OPTIMISERS = ("Adam", "AdamW", "SGD", "RMSprop", "Adagrad", "Adamax", "NAdam", "RAdam", "Adadelta")
-# Part C's function by the course's name, and what students call it when the name is taken.
+# The part's function by the course's name, and what students call it when the name is taken.
 TRAIN_NAMES = ("train", "train_segmentation", "train_seg", "train_deeplab", "train_model", "finetune", "fine_tune")
 _MODEL_WORDS = ("model", "net", "network", "deeplab", "cnn", "m")
 _ARGS_WORDS = ("args", "opt", "opts", "config", "cfg", "hparams", "params", "settings")
@@ -49,7 +47,7 @@ _NO_TRAINING = (
 def parameters_given(student: Student) -> list[str | None]:
     """Names of the parameters that the segmentation `train` gives to its optimiser; None for a stranger.
 
-    A notebook holds two functions called `train`, the later one for Part C: the last that makes an optimiser
+    A notebook holds two functions called `train`, the later one for this part: the last that makes an optimiser
     counts. One that selects by `requires_grad` is right if the network was frozen before, so it gets one that is.
     """
     student.support(STAND_INS)
@@ -83,7 +81,7 @@ def _given(student: Student, stand_in: str) -> list[str | None]:
 
 
 def _versions(student: Student) -> Iterator[RemoteFunction]:
-    """Functions that may be Part C's `train`: special names first, then the definitions of `train`, last one first."""
+    """Functions that may be this part's `train`: special names first, then those of that name, the last one first."""
     for name in (*TRAIN_NAMES[1:], TRAIN_NAMES[0]):
         for version in reversed(range(student.versions(name))):
             found = student.version(name, version)
@@ -212,14 +210,3 @@ def _free(model: RemoteModule) -> list[str]:
     facts = model.describe().parameters
     allowed = ("classifier.4.", "aux_classifier.")
     return [name for name, parameter in facts.items() if parameter.requires_grad and not name.startswith(allowed)]
-
-
-def soft_iou_losses(scores: Tensor, truth: Tensor) -> list[Tensor]:
-    """1 - IoU of the flower's probability: over the batch or per picture, with the smoothing terms seen. Float64."""
-    flower, mask = scores.softmax(1)[:, 1], truth.double()
-    losses = []
-    for dims in ((0, 1, 2), (1, 2)):
-        both = (flower * mask).sum(dims)
-        either = (flower + mask - flower * mask).sum(dims)
-        losses += [1 - ((both + smooth) / (either + smooth)).mean() for smooth in (0.0, 1e-6, 1.0)]
-    return losses
