@@ -1,0 +1,84 @@
+"""The tables of docs/assignments.md, made from the specs: `python -m tests.docs.assignments_table` puts them in."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from grader.domain.assignment import Part
+from grader.specs.load import Spec, list_specs
+
+PAGE = Path(__file__).parents[2] / "docs" / "assignments.md"
+HEADING = "| question | what it asks | graded by |\n| --- | --- | --- |\n"
+KINDS = {"number": "number", "formula": "formula", "shape": "shape", "tensor": "table of numbers", "text": "words"}
+
+
+class Written(NamedTuple):
+    """One check as it stands in a test file."""
+
+    part: str
+    stage: str
+    answers: tuple[str, ...]
+
+
+def checks_of(spec: Spec) -> Iterator[Written]:
+    for path in sorted(spec.folder.glob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                for decorator in node.decorator_list:
+                    if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "") == "check":
+                        yield _written(node, decorator)
+
+
+def _written(node: ast.FunctionDef, decorator: ast.Call) -> Written:
+    stage = next((ast.literal_eval(word.value) for word in decorator.keywords if word.arg == "stage"), "unit")
+    answers = tuple(
+        ast.literal_eval(call.args[1])
+        for call in ast.walk(node)
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "assert_answer"
+        if isinstance(call.args[1], ast.Constant)
+    )
+    return Written(ast.literal_eval(decorator.args[0]), stage, answers)
+
+
+def table(spec: Spec) -> str:
+    by_part: dict[str, list[Written]] = defaultdict(list)
+    for check in checks_of(spec):
+        by_part[check.part].append(check)
+    path = spec.folder / "questions.toml"
+    questions = tomllib.loads(path.read_text(encoding="utf-8"))["question"] if path.is_file() else []
+    kinds = {question["id"]: KINDS[question["kind"]] for question in questions}
+    rows = [f"| {part.id} | {part.title} | {_graded_by(part, by_part[part.id], kinds)} |" for part in spec.assignment.part]
+    return HEADING + "\n".join(rows) + "\n"
+
+
+def _graded_by(part: Part, checks: list[Written], kinds: dict[str, str]) -> str:
+    answers = {answer for check in checks for answer in check.answers}
+    answers |= {answer for answer in kinds if answer.rpartition(".")[0] == part.id}
+    trained = sum(check.stage == "train" for check in checks)
+    said = []
+    if part.checks:
+        training = f", {trained} of them by training" if trained else ""
+        said.append(f"{part.checks} check{'s' if part.checks > 1 else ''} for {part.points:g} points{training}")
+    if answers:
+        said.append("written answers: " + ", ".join(f"`{answer}` ({kinds[answer]})" for answer in sorted(answers)))
+    if part.manual:
+        said.append("a person: " + ", ".join(item.title.rstrip(".") for item in part.manual))
+    return "; ".join(said)
+
+
+def with_tables(page: str) -> str:
+    """The page with every `<!-- table: SLUG -->` followed by that assignment's table."""
+    tables = {spec.slug: table(spec) for spec in list_specs()}
+    return re.sub(
+        r"(<!-- table: (\S+) -->\n)(?:\|.*\n)*", lambda found: found[1] + tables[found[2]], page
+    )
+
+
+if __name__ == "__main__":
+    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
