@@ -1,6 +1,6 @@
 """The spec author's door: everything a spec imports from us."""
 
-from grader.domain.errors import NotDefined, StudentFault, StudentRaised
+from grader.domain.errors import BadSpec, NotDefined, StudentFault, StudentRaised
 from grader.engine.harness.asserting import ThresholdFacts, assert_answer, threshold, threshold_facts
 from grader.engine.harness.authoring import CheckFailed, assert_close, award, check, expect, fail, tensor
 from grader.engine.harness.showing import curve, grid, picture
@@ -10,6 +10,7 @@ from grader.engine.student.replies import Description, ModuleFacts, Operation
 from grader.engine.student.student import Student, Trace
 
 __all__ = [
+    "BadSpec",
     "CheckFailed",
     "Description",
     "ModuleFacts",

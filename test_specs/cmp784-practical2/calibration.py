@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from colourisation.data import from_photographs
+from colourisation.data import colourisation
 from colourisation.diagrams import SIX_BLOCKS, SIX_BLOCKS_WITH_SKIPS
 from colourisation.training import Row, rows
 
@@ -14,4 +14,4 @@ def calibrate() -> list[Row]:
 
 def digests() -> dict[str, str]:
     """By threshold, the digest of the data it rests on."""
-    return dict.fromkeys(("cnn", "unet"), from_photographs().sha256)
+    return dict.fromkeys(("cnn", "unet"), colourisation().sha256)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle  # noqa: TID251 - writes files as the makers of the data set did; nothing reads them so
 import struct
 
 import numpy as np
@@ -13,6 +14,8 @@ from colourisation.convolution import convolution, transposed
 from colourisation.counting import counts, rows
 from colourisation.diagrams import COLOUR, INPUT, SIX_BLOCKS, SIX_BLOCKS_WITH_SKIPS, SMALL, Block, Diagram
 from torch import nn
+
+from grader.domain.errors import BadSpec
 
 
 @pytest.mark.parametrize(("kernel", "padding"), [(1, 0), (3, 1), (3, 0), (5, 2), (5, 1)])
@@ -129,6 +132,37 @@ def test_cifar_is_read_in_its_python_version_without_unpickling(pictures, tmp_pa
     bomb = b"0cpytest\nfail\n(S'the file was unpickled'\ntR."
     (tmp_path / "data_batch_1").write_bytes(b"\x80\x03" + opcode + struct.pack("<I", len(pixels)) + pixels + bomb)
     np.testing.assert_array_equal(data.cifar_pictures(tmp_path), pictures)
+
+
+@pytest.mark.parametrize("protocol", [1, 2, 4])
+def test_the_horses_are_taken_where_there_are_enough(tmp_path, protocol):
+    """Files as the makers of CIFAR-10 wrote them, in two batches."""
+    generator = np.random.default_rng(1)
+    horses = []
+    for number in (1, 2):
+        pictures = generator.integers(0, 256, (3000, 3072), dtype=np.uint8)
+        labels = [7 if index % 2 else index % 10 for index in range(3000)]
+        batch = {
+            b"batch_label": b"training batch",
+            b"labels": labels,
+            b"data": pictures,
+            b"filenames": [b"a.png"] * 3000,
+        }
+        (tmp_path / f"data_batch_{number}").write_bytes(pickle.dumps(batch, protocol))
+        horses.append(pictures[np.array(labels) == 7])
+    found = data.cifar_pictures(tmp_path)
+    np.testing.assert_array_equal(found, np.concatenate(horses).reshape(-1, 3, 32, 32))
+
+
+def test_a_check_trains_on_the_data_its_threshold_rests_on(pictures, tmp_path, monkeypatch):
+    photographs = data.from_photographs()
+    (tmp_path / "data_batch_1.bin").write_bytes(np.pad(pictures.reshape(len(pictures), -1), ((0, 0), (1, 0))).tobytes())
+    monkeypatch.setenv("GRADER_DATA_DIR", str(tmp_path))
+    assert data.calibrated_on(photographs.sha256).source == "photographs"
+    assert data.calibrated_on(data.colourisation().sha256).source == "cifar-10"
+    monkeypatch.delenv("GRADER_DATA_DIR")
+    with pytest.raises(BadSpec, match="GRADER_DATA_DIR"):
+        data.calibrated_on("0" * 64)
 
 
 def test_without_cifar_the_photographs_are_used(tmp_path):

@@ -40,6 +40,7 @@ class ThresholdFacts:
     reference_spread: float
     seeds: int
     best_broken: float | None
+    data_sha256: str
 
     @property
     def band(self) -> tuple[float, float]:

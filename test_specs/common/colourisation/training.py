@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from colourisation.data import Colourisation, cross_entropy, from_photographs
+from colourisation.data import Colourisation, calibrated_on, colourisation, cross_entropy
 from colourisation.diagrams import Architecture, Diagram, Setting
 from colourisation.networks import build
 from colourisation.reference import Network
@@ -34,7 +34,7 @@ _SHOWN = 8
 
 def learns(student: Student, asked: Architecture, bound: ThresholdFacts) -> None:
     """The student's network, trained by our loop on our data, predicts pictures it has not seen well enough."""
-    data = from_photographs()
+    data = calibrated_on(bound.data_sha256)
     size = (len(data.validation_inputs), SETTING.num_colours, *data.validation_inputs.shape[2:])
     predicted: Tensor | None = None
 
@@ -173,7 +173,7 @@ def train(data: Colourisation, diagram: Diagram, seed: int, *, steps: int, flaw:
 
 def rows(name: str, diagram: Diagram, seeds: Iterable[int] = SEEDS) -> Iterator[Row]:
     """Every training that one threshold rests on; a minute and a half on one core."""
-    data = from_photographs()
+    data = colourisation()
     for seed in seeds:
         yield Row(name, "reference", seed, train(data, diagram, seed, steps=REFERENCE_STEPS), broken=False)
     for flaw in FLAWS:
