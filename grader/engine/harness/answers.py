@@ -10,19 +10,16 @@ import re
 import tomllib
 from collections.abc import Callable
 from fractions import Fraction
-from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from grader.answers.arrays import Cell, UnreadableArray, array_of, fits, shape_of
+from grader.answers.asked import AskedQuestion, Number, exact, misfit, number_of, polynomial_of, read_as
+from grader.answers.formulas import UnreadableFormula, equal
 from grader.domain.errors import BadSpec
-from grader.engine.harness.arrays import Cell, UnreadableArray, array_of, fits, shape_of
-from grader.engine.harness.formulas import Polynomial, UnreadableFormula, equal, parse
 from grader.kit.text import one_line
-
-_MAX_TEXT = 4000
-Number = int | float
 
 
 class Alternative(BaseModel):
@@ -33,7 +30,7 @@ class Alternative(BaseModel):
     convention: str = ""
 
 
-class Question(BaseModel):
+class Question(AskedQuestion):
     """One `[[question]]` of `questions.toml`.
 
     `accept` takes plain answers, tables of `answer` and `convention`, or one table from convention to answer.
@@ -43,14 +40,9 @@ class Question(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    id: str
-    kind: Literal["number", "formula", "shape", "tensor", "text"]
     accept: Annotated[tuple[Alternative, ...], Field(min_length=1)]
-    title: str = ""
     tolerance: float = Field(default=0.0, ge=0)
     hint: str = ""
-    variables: dict[str, tuple[str, ...]] = {}
-    given: dict[str, Number] = {}
     at: tuple[dict[str, Number], ...] = ()
 
     @field_validator("accept", mode="before")
@@ -107,44 +99,16 @@ def load_questions(path: Path) -> dict[str, Question]:
 def accepts(question: Question, given: Any) -> Verdict:
     """Whether `given`, as it came from the sandbox, is one of the accepted answers."""
     name = one_line(question.id, limit=80)
-    if isinstance(given, bool) or not isinstance(given, str | int | float | list | tuple):
-        return Verdict(False, f"The answer to {name} should be {_WANTED[question.kind]}.")
-    if isinstance(given, str) and not given.strip():
-        return Verdict(False, f"The answer to {name} is empty; it should be {_WANTED[question.kind]}.")
-    if isinstance(given, str) and len(given) > _MAX_TEXT:
-        return Verdict(False, f"The answer to {name} is longer than {_MAX_TEXT} characters.")
-    try:
-        for alternative in question.accept:
-            if _READERS[question.kind](question, alternative.answer, given):
-                counted = f" ({alternative.convention})" if alternative.convention else ""
-                return Verdict(True, f"The answer to {name} is right{counted}.")
-        read_as = _read_as(question, given)
-    except (UnreadableFormula, UnreadableArray) as error:
-        wanted = f"it should be {_WANTED[question.kind]}"
-        return Verdict(False, f"The answer to {name} cannot be read, because {one_line(str(error))}; {wanted}.")
+    if problem := misfit(question, given):
+        return Verdict(False, f"The answer to {name} {problem}.")
+    for alternative in question.accept:
+        if _READERS[question.kind](question, alternative.answer, given):
+            counted = f" ({alternative.convention})" if alternative.convention else ""
+            return Verdict(True, f"The answer to {name} is right{counted}.")
+    # A slip of writing must not be taken for one of thinking.
+    read = f" It was read as {found}." if (found := read_as(question, given)) else ""
     hint = f" Hint: {question.hint}" if question.hint else ""
-    return Verdict(False, f"The answer to {name} is not right.{read_as}{hint}")
-
-
-def _polynomial(question: Question, value: Any) -> Polynomial:
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):  # noqa: PLR0124
-        raise UnreadableFormula("it is not a finite number")
-    if not isinstance(value, str | int | float) or isinstance(value, bool):
-        raise UnreadableFormula("it is a list")
-    if isinstance(value, int) and value.bit_length() > 256:
-        raise UnreadableFormula("it is too large a number")
-    spelled = _parsed(value if isinstance(value, str) else repr(value), tuple(question.variables.items()))
-    return spelled.at(_exact(question.given)) if question.given else spelled
-
-
-# A question may accept a hundred readings; the student's answer and each of them are parsed once.
-@lru_cache(maxsize=2048)
-def _parsed(text: str, extra: tuple[tuple[str, tuple[str, ...]], ...]) -> Polynomial:
-    return parse(text, dict(extra))
-
-
-def _exact(numbers: dict[str, Number]) -> dict[str, Fraction]:
-    return {name: Fraction(repr(value)) for name, value in numbers.items()}
+    return Verdict(False, f"The answer to {name} is not right.{read}{hint}")
 
 
 def _near(question: Question, wanted: Fraction, given: Fraction) -> bool:
@@ -152,23 +116,15 @@ def _near(question: Question, wanted: Fraction, given: Fraction) -> bool:
 
 
 def _formula(question: Question, wanted: Any, given: Any) -> bool:
-    ours, theirs = _polynomial(question, wanted), _polynomial(question, given)
+    ours, theirs = polynomial_of(question, wanted), polynomial_of(question, given)
     if equal(ours, theirs):
         return True
-    settings = [ours.at(_exact(setting)) for setting in question.at] if theirs.is_constant else []
+    settings = [ours.at(exact(setting)) for setting in question.at] if theirs.is_constant else []
     return any(setting.is_constant and _near(question, setting.value, theirs.value) for setting in settings)
 
 
 def _number(question: Question, wanted: Any, given: Any) -> bool:
-    ours, theirs = (_polynomial(question, _joined(value)) for value in (wanted, given))
-    if not theirs.is_constant:
-        raise UnreadableFormula("it holds a name")
-    return _near(question, ours.value, theirs.value)
-
-
-def _joined(value: Any) -> Any:
-    """Digits grouped by blanks or apostrophes, as "12 345", become one number."""
-    return re.sub(r"(?<=\d)[\s'](?=\d{3}(?!\d))", "", value) if isinstance(value, str) else value
+    return _near(question, number_of(question, wanted), number_of(question, given))
 
 
 def _shape(_: Question, wanted: Any, given: Any) -> bool:
@@ -192,19 +148,3 @@ def _text(_: Question, wanted: Any, given: Any) -> bool:
 _READERS: dict[str, Callable[[Question, Any, Any], bool]] = {
     "number": _number, "formula": _formula, "shape": _shape, "tensor": _tensor, "text": _text,
 }  # fmt: skip
-_WANTED = {
-    "number": "a number such as 12345",
-    "formula": "a formula such as 9*NF*NC + 2*NF^2",
-    "shape": "a shape such as 3x32x32",
-    "tensor": "rows of numbers such as [[1, 0], [x, 2]]",
-    "text": "a few words",
-}
-
-
-def _read_as(question: Question, given: Any) -> str:
-    """How a wrong answer was understood, so that a slip of writing is not taken for one of thinking."""
-    if question.kind == "formula":
-        return f" It was read as {one_line(str(_polynomial(question, given)), limit=200)}."
-    if question.kind == "shape":
-        return f" It was read as {' x '.join(map(str, shape_of(given)))}."
-    return ""

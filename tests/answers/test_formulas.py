@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grader.engine.harness.formulas import MAX_CHARACTERS, Polynomial, UnreadableFormula, equal, parse
-from grader.engine.harness.spelling import SPELLINGS
+from grader.answers.formulas import MAX_CHARACTERS, Polynomial, UnreadableFormula, equal, parse
+from grader.answers.spelling import SPELLINGS
 
 SAME = {
     "9*NF*NIC + 18*NF^2": [

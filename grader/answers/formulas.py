@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
 
-from grader.engine.harness.polynomial import Polynomial, TooLarge
-from grader.engine.harness.spelling import Token, UnreadableFormula, tokens_of
+from grader.answers.polynomial import Polynomial, TooLarge
+from grader.answers.spelling import Token, UnreadableFormula, tokens_of
 
 MAX_CHARACTERS = 600
 _MAX_NESTING = 30
@@ -24,7 +24,7 @@ _MAX_NUMBER = 40
 _CLOSES = {"(": ")", "[": "]", "{": "}"}
 _LABEL = re.compile(r"[A-Za-z#][A-Za-z0-9_# ]*(\([A-Za-z_, ]*\))?")
 
-__all__ = ["MAX_CHARACTERS", "Polynomial", "UnreadableFormula", "equal", "parse"]
+__all__ = ["MAX_CHARACTERS", "Polynomial", "TooLarge", "UnreadableFormula", "equal", "parse"]
 
 
 def parse(text: str, extra: Mapping[str, tuple[str, ...]] | None = None) -> Polynomial:
