@@ -22,8 +22,8 @@ _REMEMBERED = 10_000
 class Announcements:
     """Hears NOTIFY of PostgreSQL (sent in the transaction that writes progress events) and wakes whoever waits.
 
-    A thread of its own holds the connection and reconnects; news that was missed meanwhile is found because waiting
-    always ends after `timeout_s` at the latest.
+    A thread of its own holds the connection and reconnects. What was announced while nobody listened is unknown, so
+    everybody who waits is woken as soon as it listens (again), and looks.
     """
 
     def __init__(self, database_url: str) -> None:
@@ -32,6 +32,8 @@ class Announcements:
         self._count = 0
         # Submission to the number of its newest announcement.
         self._heard: OrderedDict[str, int] = OrderedDict()
+        # The number given to the beginning of the last connection: news of anybody may have come just before.
+        self._listening_since = 0
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -55,11 +57,17 @@ class Announcements:
             return self._count
 
     def wait(self, submission: SubmissionId, timeout_s: float, *, after: int | None = None) -> bool:
-        """True as soon as something about the submission is announced after `after` (else: after this call)."""
+        """True as soon as something about the submission is, or may have been, announced after `after`.
+
+        Without `after`: after this call.
+        """
         with self._news:
             since = self._count if after is None else after
             return self._news.wait_for(
-                lambda: self._stopping.is_set() or self._heard.get(str(submission), 0) > since, timeout_s
+                lambda: (
+                    self._stopping.is_set() or max(self._heard.get(str(submission), 0), self._listening_since) > since
+                ),
+                timeout_s,
             )
 
     def _listen(self) -> None:
@@ -68,12 +76,19 @@ class Announcements:
             try:
                 with psycopg.connect(url, autocommit=True, connect_timeout=_CONNECT_S) as connection:
                     connection.execute(f"LISTEN {CHANNEL}")
+                    self._wake_everybody()
                     while not self._stopping.is_set():
                         for notice in connection.notifies(timeout=_LOOK_S):
                             self._tell(notice.payload)
             except psycopg.Error as error:
                 log.warning("announcements are not heard: %s", str(error).splitlines()[0] if str(error) else error)
                 self._stopping.wait(_RECONNECT_S)
+
+    def _wake_everybody(self) -> None:
+        with self._news:
+            self._count += 1
+            self._listening_since = self._count
+            self._news.notify_all()
 
     def _tell(self, submission: str) -> None:
         with self._news:

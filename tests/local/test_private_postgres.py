@@ -126,9 +126,13 @@ class TestLeftovers:
 
     def test_whoever_still_works_in_the_folder_is_ended_first(self, tmp_path):
         survivor = subprocess.Popen(["sleep", "600"], cwd=tmp_path)
-        (tmp_path / "server.pid").write_text(f"{survivor.pid}\n")
-        end_leftover(tmp_path, "server.pid", signal.SIGINT)
-        assert survivor.wait(PATIENCE_S) == -signal.SIGINT
+        try:
+            (tmp_path / "server.pid").write_text(f"{survivor.pid}\n")
+            end_leftover(tmp_path, "server.pid", signal.SIGINT)
+            assert survivor.wait(PATIENCE_S) == -signal.SIGINT
+        finally:
+            survivor.kill()
+            survivor.wait()
         assert not (tmp_path / "server.pid").exists()
 
     def test_half_a_data_folder_is_made_anew(self, tmp_path):

@@ -17,6 +17,9 @@ from grader.storage.models import CourseRow
 from grader.storage.wakeups import TASK, CeleryWakeUps
 from tests.builders import a_course
 
+# Generous: it bounds a wait for what has to happen, and is no measurement.
+PATIENCE_S = 60
+
 
 class Recorder:
     def __init__(self) -> None:
@@ -75,9 +78,7 @@ def test_a_connection_that_died_is_replaced(database):
 
 def test_a_broker_that_is_away_costs_a_line_in_the_log(tmp_path, caplog):
     wakeups = CeleryWakeUps(f"redis+socket://{tmp_path}/none.sock")
-    began = time.monotonic()
     wakeups.send(Queue.CPU)
-    assert time.monotonic() - began < 10
     assert "the sweep makes up for it" in caplog.text
 
 
@@ -109,21 +110,22 @@ def test_whoever_waits_is_woken_by_news_of_their_submission(database):
     announcements.start()
     heard = []
     try:
-        _until_listening(database)
-        mark = announcements.mark()
+        mark = _until_listening(announcements)
         threads = [
-            threading.Thread(target=lambda name=name: heard.append((name, announcements.wait(name, 5, after=mark))))
+            threading.Thread(
+                target=lambda name=name: heard.append((name, announcements.wait(name, PATIENCE_S, after=mark)))
+            )
             for name in ("one", "other")
         ]
         for thread in threads:
             thread.start()
         _notify(database, "one")
-        threads[0].join(5)
+        threads[0].join(PATIENCE_S)
         assert heard == [("one", True)]
         assert announcements.wait("one", 0, after=mark)
         assert not announcements.wait("other", 0, after=mark)
         announcements.stop()
-        threads[1].join(5)
+        threads[1].join(PATIENCE_S)
     finally:
         announcements.stop()
     assert len(heard) == 2
@@ -133,13 +135,24 @@ def test_news_are_heard_again_after_the_connection_was_lost(database):
     announcements = Announcements(database.url)
     announcements.start()
     try:
-        listener = _until_listening(database)
-        with database.begin() as work:
-            work.session.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": listener})
-        assert _until_listening(database, other_than=listener) != listener
-        mark = announcements.mark()
+        before = _until_listening(announcements)
+        _end_the_listener(database)
+        mark = _until_listening(announcements, after=before)
         _notify(database, "one")
-        assert announcements.wait("one", 5, after=mark)
+        assert announcements.wait("one", PATIENCE_S, after=mark)
+        assert not announcements.wait("other", 0, after=mark)
+    finally:
+        announcements.stop()
+
+
+def test_whoever_waited_while_nobody_listened_looks_again(database):
+    """What was announced meanwhile is lost: without this a page would stand still until its next sign of life."""
+    announcements = Announcements(database.url)
+    announcements.start()
+    try:
+        mark = _until_listening(announcements)
+        _end_the_listener(database)
+        assert announcements.wait("one", PATIENCE_S, after=mark)
     finally:
         announcements.stop()
 
@@ -149,12 +162,19 @@ def _notify(database, name: str) -> None:
         work.session.execute(text("SELECT pg_notify(:channel, :name)"), {"channel": CHANNEL, "name": name})
 
 
-def _until_listening(database, other_than: int = 0) -> int:
-    query = text("SELECT pid FROM pg_stat_activity WHERE query = :query AND pid <> :other")
-    for _ in range(100):
-        with database.begin() as work:
-            pid = work.session.execute(query, {"query": f"LISTEN {CHANNEL}", "other": other_than}).scalar()
-        if pid:
-            return pid
-        time.sleep(0.1)
-    raise AssertionError("nobody listens")
+def _end_the_listener(database) -> None:
+    query = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = :query")
+    with database.begin() as work:
+        assert work.session.execute(query, {"query": f"LISTEN {CHANNEL}"}).scalars().all() == [True]
+
+
+def _until_listening(announcements: Announcements, after: int = 0) -> int:
+    """Where the news stand once a connection listens: its beginning is the first of them.
+
+    PostgreSQL's list of activities tells of the command before it holds.
+    """
+    until = time.monotonic() + PATIENCE_S
+    while (mark := announcements.mark()) <= after:
+        assert time.monotonic() < until, "nobody listens"
+        time.sleep(0.02)
+    return mark
