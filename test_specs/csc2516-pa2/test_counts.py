@@ -1,4 +1,4 @@
-"""A3 and B4: numbers that students enter. `make_questions.py` says which conventions count, and where the document errs."""
+"""A3 and B4: numbers that students enter. `make_questions.py` says what counts, and where the document errs."""
 
 from __future__ import annotations
 

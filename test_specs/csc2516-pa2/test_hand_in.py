@@ -1,4 +1,4 @@
-"""The form of the hand-in: a notebook with the code and a report. The document names no files, so every name is right."""
+"""The form of the hand-in: a notebook with the code, and a report. The document names no files: every name is right."""
 
 from __future__ import annotations
 

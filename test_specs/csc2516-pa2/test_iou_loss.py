@@ -35,3 +35,8 @@ def test_batches(student: Student) -> None:
 @check("D2.1", points=0.5, title="compute_iou_loss leaves what it is given unchanged")
 def test_pure(student: Student) -> None:
     iou_loss.leaves_input_alone(student)
+
+
+@check("D2.1", points=1, title="train uses compute_iou_loss when args.loss asks for it")
+def test_used(student: Student) -> None:
+    iou_loss.is_used(student)

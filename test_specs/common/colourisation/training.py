@@ -171,10 +171,15 @@ def train(data: Colourisation, diagram: Diagram, seed: int, *, steps: int, flaw:
     return best
 
 
-def rows(name: str, diagram: Diagram, seeds: Iterable[int] = SEEDS) -> Iterator[Row]:
-    """Every training that one threshold rests on; a minute and a half on one core."""
+def rows(
+    name: str, diagram: Diagram, seeds: Iterable[int] = SEEDS, *, reference_steps: int = REFERENCE_STEPS
+) -> Iterator[Row]:
+    """Every training that one threshold rests on; a minute and a half on one core.
+
+    `reference_steps` may be as many as a student's network gets where the reference learns more slowly.
+    """
     data = colourisation()
     for seed in seeds:
-        yield Row(name, "reference", seed, train(data, diagram, seed, steps=REFERENCE_STEPS), broken=False)
+        yield Row(name, "reference", seed, train(data, diagram, seed, steps=reference_steps), broken=False)
     for flaw in FLAWS:
         yield Row(name, flaw.name, 0, train(data, diagram, 0, steps=STUDENT_STEPS, flaw=flaw), broken=True)

@@ -6,16 +6,20 @@ everything seen in right hand-ins counts: see `readings`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fine_tuning import replaying
 from grader.checks import RemoteObject, Student, assert_close, expect, fail, tensor
 
 NAMES = ("compute_iou_loss", "compute_IoU_loss", "compute_IOU_loss", "iou_loss")
 Reading = Callable[[Tensor, Tensor], Tensor]
+# The name anywhere but where it is defined, not in a comment.
+_USES = re.compile(rf"^(?!\s*def\s)[^#\n]*\b(?:{'|'.join(NAMES)})\b", re.MULTILINE)
 _SMOOTHING = (0.0, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.5, 1.0)
 _BATCH, _PICTURE = (0, 1, 2), (1, 2)
 # So large that a smoothing term of 1 moves a loss by less than 0.01.
@@ -139,6 +143,23 @@ def leaves_input_alone(student: Student) -> None:
         _loss(student, scores, truth),
         _loss(student, scores, truth),
         message="compute_iou_loss gives another number for the same scores and masks when it is called again.",
+    )
+
+
+def is_used(student: Student) -> None:
+    """`train` comes to this loss when another than cross-entropy is asked for.
+
+    A `train` that cannot be followed to any loss has the benefit of the doubt, if the function is named anywhere.
+    """
+    _loss(student, *_scores(0.5))
+    is_reached = replaying.reaches(student, tuple(name for name in NAMES if student.defines(name)))
+    if is_reached is None:
+        sources = [student.cell(facts.index).source for facts in student.cells if facts.kind == "code"]
+        is_reached = any(_USES.search(source) for source in sources)
+    expect(
+        is_reached,
+        "train does not use compute_iou_loss: it should calculate its loss with it when args.loss is not "
+        "cross-entropy.",
     )
 
 

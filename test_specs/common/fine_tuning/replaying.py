@@ -89,7 +89,14 @@ def _versions(student: Student) -> Iterator[RemoteFunction]:
                 yield found
 
 
-def _arguments(student: Student, train: RemoteObject, model: RemoteObject) -> list[RemoteObject]:
+def _arguments(
+    student: Student,
+    train: RemoteObject,
+    model: RemoteObject,
+    *,
+    settings: str = "settings",
+    loader: str = "one_loader",
+) -> list[RemoteObject]:
     """What `train` is called with, told from the names of its parameters; the course's order is (args, model)."""
     names = list(student.supported("parameter_names", train).names)
     given: list[RemoteObject] = []
@@ -98,9 +105,9 @@ def _arguments(student: Student, train: RemoteObject, model: RemoteObject) -> li
         if word in _MODEL_WORDS or "model" in word:
             given.append(model)
         elif word in _ARGS_WORDS:
-            given.append(student.supported("settings"))
+            given.append(student.supported(settings))
         else:
-            given.append(student.supported("one_loader"))
+            given.append(student.supported(loader))
     return given
 
 
@@ -116,11 +123,48 @@ def _surroundings(student: Student) -> dict[str, object]:
     return replaced
 
 
-def prepared_model(student: Student) -> RemoteModule:
-    """The network when training begins: what loads and changes it is replayed, with `train` answered at once."""
+def reaches(student: Student, losses: tuple[str, ...]) -> bool | None:
+    """Whether a training function comes to one of `losses` when `args.loss` asks for another than cross-entropy.
+
+    It gets a batch of two pictures, and whatever it does after the call is cut off. None if no function was seen to
+    come to any loss: then nothing is known.
+    """
+    student.support(STAND_INS)
+    surroundings = {name: stop() for name in losses}
+    surroundings |= {
+        "torch.nn.functional.cross_entropy": stop(),
+        "torch.utils.data.DataLoader": using("loader_of_one_batch"),
+        "torch.save": returns(None),
+    }
+    if student.defines("initialize_loader"):
+        surroundings["initialize_loader"] = using("two_loaders_of_one_batch")
+    is_seen = False
+    for train in _trainings(student):
+        model = student.supported("prepared_deeplab")
+        arguments = _arguments(student, train, model, settings="settings_for_iou", loader="loader_of_one_batch")
+        stopped_at = student.replay(call=train, args=arguments, intercept=surroundings).stopped_at
+        if stopped_at in losses:
+            return True
+        is_seen = is_seen or stopped_at is not None
+    return False if is_seen else None
+
+
+def _trainings(student: Student) -> Iterator[RemoteFunction]:
+    """Versions of `train`, then whatever else has a name that speaks of training."""
+    yield from _versions(student)
+    for name, facts in student.load_report.names.items():
+        if facts.kind == "function" and "train" in name and name not in TRAIN_NAMES and not facts.supplied:
+            yield getattr(student, name)
+
+
+def prepared_model(student: Student, stand_in: str = "tiny_deeplab") -> RemoteModule:
+    """The network when training begins: what loads and changes it is replayed, with `train` answered at once.
+
+    `stand_in` names the function of `stand_ins.py` that answers what loads the pretrained network.
+    """
     student.support(STAND_INS)
     trouble = ""
-    for replay in _preparations(student):
+    for replay in _preparations(student, stand_in):
         handed = [value for record in replay.records if record.target in TRAIN_NAMES for value in _values(record)]
         for value in (*reversed(handed), *replay.names.values(), replay.value):
             if isinstance(value, RemoteModule) and _is_deeplab(value):
@@ -134,9 +178,9 @@ def prepared_model(student: Student) -> RemoteModule:
     )
 
 
-def _preparations(student: Student) -> Iterator[Any]:
+def _preparations(student: Student, stand_in: str) -> Iterator[Any]:
     """Replays that may leave a prepared network: the notebook's cells, then functions that touch one."""
-    intercept = {name: using("tiny_deeplab") for name in _LOADERS}
+    intercept = {name: using(stand_in) for name in _LOADERS}
     intercept |= {name: returns(None) for name in TRAIN_NAMES if student.defines(name)}
     intercept |= {"plt.show": returns(None), "torch.save": returns(None)}
     for cells in _preparing_cells(student):
@@ -147,7 +191,7 @@ def _preparations(student: Student) -> Iterator[Any]:
         function = getattr(student, name)
         touched = student.supported("touches", function)
         if touched.head:
-            arguments = _arguments(student, function, student.supported("tiny_deeplab")) if touched.arguments else []
+            arguments = _arguments(student, function, student.supported(stand_in)) if touched.arguments else []
             yield student.replay(call=function, args=arguments, intercept=intercept, keep=("model",))
 
 

@@ -14,13 +14,17 @@ CLASSES = 21
 class TinyDeepLab(nn.Module):
     """Has the names of deeplabv3 and a thousandth of its weights."""
 
-    def __init__(self):
+    def __init__(self, width=8, kernel=3, stride=4):
         super().__init__()
         self.backbone = nn.ModuleDict(
-            {"conv1": nn.Conv2d(3, 8, 3, 4, 1), "bn1": nn.BatchNorm2d(8), "layer4": nn.Conv2d(8, 8, 1)}
+            {
+                "conv1": nn.Conv2d(3, width, kernel, stride, kernel // 2),
+                "bn1": nn.BatchNorm2d(width),
+                "layer4": nn.Conv2d(width, width, 1),
+            }
         )
-        self.classifier = self._head(8)
-        self.aux_classifier = self._head(8)
+        self.classifier = self._head(width)
+        self.aux_classifier = self._head(width)
 
     @staticmethod
     def _head(inputs):
@@ -44,6 +48,20 @@ class TinyDeepLab(nn.Module):
 def tiny_deeplab(*args, **kwargs):
     """Answers whatever loads a pretrained network."""
     return TinyDeepLab()
+
+
+def seeing_deeplab(*args, **kwargs):
+    """A network whose features are enough to find flowers: wider, finer, and the same every time."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(17)
+        return TinyDeepLab(width=24, kernel=5, stride=2)
+
+
+def prepared_deeplab():
+    """One that sees, frozen, with a new last layer for background and flower."""
+    model = seeing_deeplab().requires_grad_(False)
+    model.classifier[4] = nn.Conv2d(WIDTH, 2, 1)
+    return model
 
 
 def frozen_deeplab():
@@ -85,7 +103,27 @@ class Settings(dict):
         self.__dict__ = self
 
 
-def settings():
+class Iou(str):
+    """Is whatever the IoU loss is called: equal to every name but those of cross-entropy."""
+
+    __slots__ = ()
+
+    def __eq__(self, other):
+        return not str(other).lower().startswith(("cross", "ce", "xent", "nll"))
+
+    def __ne__(self, other):
+        return not self == other
+
+    def __hash__(self):
+        return hash("iou")
+
+
+def settings_for_iou():
+    """The same settings, with another loss asked for."""
+    return settings(Iou("iou"))
+
+
+def settings(loss="cross-entropy"):
     """What `args` holds in the notebooks seen, and in those that call things by other names."""
     return Settings(
         {
@@ -106,7 +144,7 @@ def settings():
             "visualize": False,
             "valid": False,
             "experiment_name": "stand-in",
-            "loss": "cross-entropy",
+            "loss": loss,
             "weight_decay": 0.0,
             "momentum": 0.9,
             "model": "deeplabv3",
@@ -122,14 +160,28 @@ def settings():
 class Loader:
     """Stands for loaders and data sets: empty."""
 
+    N = 0
+
     def __init__(self, *args, **kwargs):
-        self.dataset = []
+        self.dataset = self
 
     def __iter__(self):
         return iter(())
 
     def __len__(self):
         return 0
+
+
+class OneBatch(Loader):
+    """A loader with two pictures and their masks."""
+
+    N = 2
+
+    def __iter__(self):
+        return iter([(torch.rand(2, 3, 32, 32), (torch.rand(2, 32, 32) > 0.5).long())])
+
+    def __len__(self):
+        return 1
 
 
 def two_loaders(*args, **kwargs):
@@ -153,3 +205,13 @@ def facts_of_call(model, x):
 def last_of_head(model):
     """The last layer of the head, however many there are now."""
     return types.SimpleNamespace(layer=list(model.classifier.children())[-1])
+
+
+def two_loaders_of_one_batch(*args, **kwargs):
+    """Answers `initialize_loader` where a loss is to be reached."""
+    return OneBatch(), OneBatch()
+
+
+def loader_of_one_batch(*args, **kwargs):
+    """Answers `DataLoader` where a loss is to be reached."""
+    return OneBatch()

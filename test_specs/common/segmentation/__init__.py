@@ -1,0 +1,1 @@
+"""Pictures in which every pixel has a class: what the segmentation assignments train and judge on."""
