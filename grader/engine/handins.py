@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from grader.domain.errors import BadSpec
+from grader.specs.digest import common_folder
 from grader.specs.load import Spec
 
 
@@ -60,19 +61,32 @@ class HandIn:
 
 
 def entries_of(spec: Spec, kind: str) -> tuple[Entry, ...]:
-    """The entries of `<kind>s/index.toml`; none if there is no such file.
+    """The entries of `<kind>s/index.toml` and of the shared packages it names; none if there is no such file.
 
     Raises:
-        BadSpec: the index cannot be read.
+        BadSpec: an index cannot be read, or a shared entry brings files of its own.
 
     """
     index = spec.folder / f"{kind}s" / "index.toml"
     if not index.is_file():
         return ()
+    own, packages = _entries_in(index, kind)
+    shared: list[Entry] = []
+    for package in packages:
+        place = common_folder(spec.folder) / package / f"{kind}s" / "index.toml"
+        found, _ = _entries_in(place, kind)
+        if any(entry.file is not None or entry.add for entry in found):
+            raise BadSpec(f"{place} names files, which only the index of a spec may.")
+        shared += found
+    return (*shared, *own)
+
+
+def _entries_in(index: Path, kind: str) -> tuple[list[Entry], list[str]]:
+    """The entries of one file, and the packages it takes more from."""
     try:
-        tables = tomllib.loads(index.read_text(encoding="utf-8")).get(kind, [])
-        return tuple(Entry.model_validate(table) for table in tables)
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        tables = tomllib.loads(index.read_text(encoding="utf-8"))
+        return [Entry.model_validate(table) for table in tables.get(kind, [])], list(tables.get("shared", []))
+    except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
         raise BadSpec(f"{index} cannot be used: {str(error).splitlines()[0]}") from error
 
 

@@ -206,16 +206,31 @@ def _variants(spec: Spec, *, every: bool) -> list[_Case]:
             judge=partial(_full_marks, may_fail=entry.also, train=False),
             options=GradeOptions(train=False, seed="prove"),
         )
-        for entry in (entries if every else entries[: SUBSET // 2])
+        for entry in (entries if every else _spread(entries, SUBSET // 2))
     ]
 
 
 def _covering(entries: tuple[Entry, ...]) -> list[Entry]:
-    """Greedily, the mutants that catch checks no chosen one catches yet."""
+    """Greedily, mutants that are caught in parts none of the chosen ones is caught in, then by checks not yet seen."""
     chosen: list[Entry] = []
-    covered: set[str] = set()
-    for entry in entries:
-        if len(chosen) < SUBSET and not covered.issuperset(entry.caught_by):
-            chosen.append(entry)
-            covered.update(entry.caught_by)
+    for names in (_parts, _checks):
+        covered = {name for entry in chosen for name in names(entry)}
+        for entry in entries:
+            if len(chosen) < SUBSET and entry not in chosen and not covered.issuperset(names(entry)):
+                chosen.append(entry)
+                covered.update(names(entry))
     return chosen
+
+
+def _parts(entry: Entry) -> set[str]:
+    # The name of a check holds no dot; that of a part may.
+    return {check.rpartition(".")[0] for check in entry.caught_by}
+
+
+def _checks(entry: Entry) -> set[str]:
+    return set(entry.caught_by)
+
+
+def _spread(entries: tuple[Entry, ...], count: int) -> tuple[Entry, ...]:
+    """`count` of them from all along the list."""
+    return entries[:: max(1, len(entries) // count)][:count]

@@ -7,7 +7,9 @@ import json
 import pytest
 
 from grader.domain.check import CheckStatus, Stage
+from grader.domain.errors import BadSpec
 from grader.domain.ids import CheckId, PartId
+from grader.engine.handins import entries_of
 from grader.engine.prove import prove
 from grader.specs.load import load_spec
 from tests.report_samples import a_report, a_result
@@ -127,3 +129,26 @@ def test_an_empty_submission_passes_nothing(spec):
 def test_the_starter_is_held_to_the_floor(spec):
     (problem,) = problems(spec, StandIn(starter=("D1.1.first",)))
     assert "the untouched starter got 2 of 3 points" in problem
+
+
+def test_mutants_of_a_shared_package_are_tried_too(spec):
+    package = spec.folder.parent / "common" / "notebook"
+    (package / "mutants").mkdir(parents=True)
+    (package / "mutants" / "index.toml").write_text(MUTANTS.replace('"wrong"\ncaught', '"everywhere"\ncaught'))
+    index = spec.folder / "mutants" / "index.toml"
+    index.write_text('shared = ["notebook"]\n' + MUTANTS)
+    assert [entry.name for entry in entries_of(spec, "mutant")] == ["everywhere", "wrong"]
+    (package / "mutants" / "index.toml").write_text(MUTANTS + 'file = "other.ipynb"\n')
+    with pytest.raises(BadSpec, match="which only the index of a spec may"):
+        entries_of(spec, "mutant")
+
+
+def test_the_selection_of_mutants_reaches_every_part(spec):
+    """Many mutants of the first part come first; one of the second part is tried all the same."""
+    many = "".join(MUTANTS.replace('"wrong"\ncaught', f'"wrong {n}"\ncaught') for n in range(20))
+    other = MUTANTS.replace('"wrong"\ncaught', '"elsewhere"\ncaught').replace("D1.1.first", "D1.2.third")
+    (spec.folder / "mutants" / "index.toml").write_text(many + other)
+    lines = []
+    prove(spec, StandIn(), every=False, on_line=lines.append)
+    tried = [line.split("mutant ")[1] for line in lines if "mutant" in line]
+    assert [name.partition(":")[0] for name in tried] == ["wrong 0", "elsewhere"]
