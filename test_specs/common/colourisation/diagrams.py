@@ -124,6 +124,11 @@ class Architecture:
     diagrams: tuple[Diagram, ...]
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What the class may be called."""
+        return (self.name, *self.spellings)
+
+    @property
     def blocks(self) -> int:
         """How many convolutions it has, in every reading."""
         return len(self.diagrams[0].blocks)

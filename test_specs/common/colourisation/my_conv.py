@@ -17,7 +17,7 @@ _WRONG_RESULT = "MyConv2d does not calculate a convolution: its result differs f
 
 def _layer(student: Student, *sizes: int, **options: int) -> RemoteModule:
     facts = student.load_report.names.get("MyConv2d")
-    used = any(student.defines(name) for one in (CNN, UNET) for name in (one.name, *one.spellings))
+    used = any(student.defines(name) for name in (*CNN.names, *UNET.names))
     # Supplied from the starter for a network that needs it; with nothing of the student's it earns nothing.
     expect(
         used or facts is None or not facts.supplied, "Your code defines neither MyConv2d nor a network that uses it."

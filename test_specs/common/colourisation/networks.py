@@ -40,8 +40,7 @@ class Layout(NamedTuple):
 
 def build(student: Student, asked: Architecture, setting: Setting) -> RemoteModule:
     """The student's network for one setting, by the course's argument names or in the course's order."""
-    candidates = (asked.name, *asked.spellings)
-    spelling = next((candidate for candidate in candidates if student.defines(candidate)), asked.name)
+    spelling = next((candidate for candidate in asked.names if student.defines(candidate)), asked.name)
     make = getattr(student, spelling)
     values = (setting.kernel, setting.num_filters, setting.num_colours, setting.num_in_channels)
     words = ("kernel", "num_filters", "num_colours", "num_in_channels")

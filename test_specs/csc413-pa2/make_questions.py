@@ -1,0 +1,65 @@
+"""Make `questions.toml` from the arithmetic in `colourisation.counting`.
+
+Formula (1.1) of the report counts the convolutions' weights without biases and the batch norms, (1.2) the convolutions'
+connections; both stand among the accepted conventions. Run by hand after a change, with the shared packages on the
+path: `PYTHONPATH=../common python make_questions.py > questions.toml`; a test sees that the file is up to date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sympy
+from colourisation.counting import rows
+from colourisation.diagrams import SIX_BLOCKS
+from colourisation.formulas import HEADER, NC, NF, NIC, H, K, W, as_text, tables
+
+_LAYERS = ("b1", "b2", "b3", "b4", "b5", "out")
+_FOUR_TIMES = r"(4|4\.0+|400 ?%|x ?4|4 ?x|4 times|four times|quadrupled?s?|2 ?[x*] ?2)"
+_FACTORS = {
+    "weights": r"(1|1\.0+|100 ?%|no change|not changed|unchanged|(it|they)? ?(stays?|remains?)? ?(the )?same)",
+    "outputs": _FOUR_TIMES,
+    "connections": _FOUR_TIMES,
+}
+
+
+def layer_tables() -> Iterator[str]:
+    """One question for each quantity of each convolution."""
+    convolutions = [
+        row for row in rows(SIX_BLOCKS, NF, NC, k=K, nic=NIC, height=H, width=W) if row.layer == "convolution"
+    ]
+    for quantity in _FACTORS:
+        for layer, row in zip(_LAYERS, convolutions, strict=True):
+            accepted = {
+                "weights": {"weights": row.weights, "weights and biases": row.weights + row.biases},
+                "outputs": {"outputs": row.outputs},
+                "connections": {
+                    "multiplications": row.multiplications,
+                    "multiplications and biases": row.multiplications + row.outputs,
+                },
+            }[quantity]
+            lines = "".join(f'"{name}" = "{as_text(sympy.expand(value))}"\n' for name, value in accepted.items())
+            yield (
+                f'[[question]]\nid = "A3.{quantity}_{layer}"\nkind = "formula"\n'
+                f'hint = "The convolution of block {layer.removeprefix("b")} alone, as in the row of your table."\n'
+                "given = { K = 3, NIC = 1, H = 32, W = 32 }\nat = [{ NF = 32, NC = 24 }]\n\n"
+                f"[question.accept]\n{lines}"
+            )
+
+
+def factor_tables() -> Iterator[str]:
+    for quantity, words in _FACTORS.items():
+        yield (
+            f'[[question]]\nid = "A3.{quantity}_factor"\nkind = "text"\n'
+            f"hint = \"Say how many times as many there are, such as 3 or 300 %.\"\naccept = ['{words}']\n"
+        )
+
+
+def questions() -> str:
+    """The text of `questions.toml`."""
+    totals = [table for table in tables("A3", SIX_BLOCKS) if "_doubled" not in table]
+    return "\n".join([HEADER, *totals, *layer_tables(), *factor_tables()])
+
+
+if __name__ == "__main__":
+    print(questions(), end="")  # noqa: T201

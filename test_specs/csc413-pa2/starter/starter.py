@@ -1,0 +1,1 @@
+../../cmp784-practical2/starter/starter.py
