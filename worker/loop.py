@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from grader.answers.given import unpacked
 from grader.domain.check import Stage
 from grader.domain.errors import BadSpec, DatabaseBusy, GraderError, LeaseLost
 from grader.domain.grading import Claim, Queue
@@ -126,7 +127,8 @@ class GradingLoop:
     def _judge(self, claim: Claim, recording: Recording) -> RunReport:
         spec = self._place.specs.get(claim)
         content = self._place.blobs.get(claim.sha256)
-        options = GradeOptions(stages=_STAGES[claim.lease.stage], seed=claim.seed)
+        answers = unpacked(self._place.blobs.get(claim.answers_sha256)) if claim.answers_sha256 else {}
+        options = GradeOptions(stages=_STAGES[claim.lease.stage], seed=claim.seed, answers=answers)
         return self._place.engines.grade(spec, claim.file, content, options, recording.hear)
 
     def _ours(self, recording: Recording, problem: str) -> str:

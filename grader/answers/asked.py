@@ -24,7 +24,7 @@ from grader.kit.text import one_line
 
 FILE_NAME = "questions.toml"
 MAX_CHARACTERS = 4000
-_MAX_NUMBER_BITS = 256
+MAX_NUMBER_BITS = 256
 Number = int | float
 Kind = Literal["number", "formula", "shape", "tensor", "text"]
 WANTED: Mapping[Kind, str] = {
@@ -117,7 +117,7 @@ def polynomial_of(asked: AskedQuestion, value: Any) -> Polynomial:
         raise UnreadableFormula("it is not a finite number")
     if not isinstance(value, str | int | float) or isinstance(value, bool):
         raise UnreadableFormula("it is a list")
-    if isinstance(value, int) and value.bit_length() > _MAX_NUMBER_BITS:
+    if isinstance(value, int) and value.bit_length() > MAX_NUMBER_BITS:
         raise UnreadableFormula("it is too large a number")
     spelled = _parsed(value if isinstance(value, str) else repr(value), tuple(asked.variables.items()))
     try:

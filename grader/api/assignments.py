@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from grader.api.access import MayRead, MaySubmit, SlugInPath, TheServices
 from grader.api.document import UPLOAD_BODY, problems
-from grader.api.schemas.assignments import AssignmentAnswer, assignment_answer
+from grader.api.schemas.assignments import AssignmentAnswer, QuestionAnswer, assignment_answer, question_answer
 from grader.api.schemas.common import Listed
 from grader.api.schemas.submissions import ReceiptAnswer, receipt_answer
 from grader.domain.course import Reader
@@ -41,6 +41,14 @@ def read_assignment(assignment: SlugInPath, reader: MayRead, services: TheServic
         return shown_assignment(work, reader, assignments.offered(work, reader, assignment))
 
 
+@router.get("/assignments/{assignment}/questions", responses=problems(404))
+def list_questions(assignment: SlugInPath, reader: MayRead, services: TheServices) -> Listed[QuestionAnswer]:
+    """The questions that are answered in writing, in the assignment's order; none for most assignments."""
+    offered = _offered(services, reader, assignment)
+    asked = services.questions.of(services.blobs, offered.spec)
+    return Listed(items=[question_answer(question) for question in asked])
+
+
 @router.post(
     "/assignments/{assignment}/submissions",
     status_code=202,
@@ -58,7 +66,10 @@ async def hand_in(
         Header(description="The same key gives the same receipt, however often the upload is sent.", max_length=200),
     ] = None,
 ) -> Response:
-    """Hand in one zip file, notebook or Python file. The receipt means that it is safe and will be graded."""
+    """Hand in one zip file, notebook or Python file, and written answers with it if you like.
+
+    The receipt means that it is safe and will be graded.
+    """
     offered = await run_in_threadpool(_offered, services, reader, assignment)
     receipt = await receive_upload(request, reader, offered, idempotency_key=idempotency_key)
     answer = receipt_answer(receipt, API_PREFIX)

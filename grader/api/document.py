@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 
 from grader.api.schemas.common import Problem
 from grader.http.problems import MEDIA_TYPE
-from grader.http.uploads import FILE_FIELD, KEY_FIELD
+from grader.http.uploads import ANSWERS_FIELD, FILE_FIELD, KEY_FIELD
 
 DOCUMENT = "/api/openapi.json"
 _PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -40,6 +40,15 @@ UPLOAD_BODY = {
                         "type": "string",
                         "maxLength": 200,
                         "description": "Stands in for the header `Idempotency-Key`; must precede the file.",
+                    },
+                    ANSWERS_FIELD: {
+                        "type": "string",
+                        "description": (
+                            "Written answers by question (`GET /assignments/{assignment}/questions`), as a JSON object "
+                            "or as TOML; at most 200 answers of 4000 characters, 1 MiB together. They win over those "
+                            "in the file."
+                        ),
+                        "examples": ['{"A3.weights": "9*NIC*NF + 18*NF^2", "A3.connections": 123456}'],
                     },
                     FILE_FIELD: {
                         "type": "string",

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from grader.answers.given import unpacked
 from grader.api.access import MayGrade, MayRead, TheServices, UuidInPath, Words
 from grader.api.conditional import conditional
 from grader.api.document import NOT_MODIFIED, media, problems
@@ -28,6 +29,7 @@ from grader.domain.submission import Submission
 from grader.http.downloads import attachment
 from grader.service import assignments, progress, runs, submissions, visibility
 from grader.service.submissions import SubmissionQuery
+from grader.storage.blobs import Blobs
 from grader.storage.database import Work
 
 router = APIRouter(tags=["submissions"])
@@ -65,7 +67,7 @@ def list_submissions(
 def read_submission(request: Request, submission: UuidInPath, reader: MayRead, services: TheServices) -> Response:
     """One submission with its newest run, as this reader may see it."""
     with services.database.begin() as work:
-        answer = shown_submission(work, reader, submissions.find(work, reader, submission))
+        answer = shown_submission(work, services.blobs, reader, submissions.find(work, reader, submission))
     return conditional(request, answer)
 
 
@@ -126,7 +128,7 @@ def rerun(submission: UuidInPath, reader: MayGrade, services: TheServices) -> St
     return answer
 
 
-def shown_submission(work: Work, reader: Reader, found: Submission) -> SubmissionAnswer:
+def shown_submission(work: Work, blobs: Blobs, reader: Reader, found: Submission) -> SubmissionAnswer:
     """The submission object for this reader."""
     for_staff = reader.is_staff(found.course_id)
     offered = assignments.offered(work, reader, found.assignment)
@@ -135,6 +137,7 @@ def shown_submission(work: Work, reader: Reader, found: Submission) -> Submissio
         line_answer(submissions.line_of(work, reader, found), for_staff=for_staff),
         shown_run(work, reader, offered, run, for_staff=for_staff),
         progress.queue_place(work, reader, found),
+        unpacked(blobs.get(found.answers_sha256)) if found.answers_sha256 else None,
     )
 
 

@@ -72,6 +72,7 @@ class Claim:
     seed: str
     queue: Queue
     attempt: int
+    answers_sha256: Sha256 | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

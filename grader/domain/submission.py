@@ -9,18 +9,23 @@ from grader.domain.ids import AssignmentId, CourseId, Owner, Sha256, Slug, Submi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """Bytes that are already durable in the blob store, and the name they came under."""
+    """Bytes that are already durable in the blob store, and the name they came under.
+
+    `answers_sha256` names the written answers that came beside the file, durable as well; None if there were none.
+    """
 
     name: str
     sha256: Sha256
     size_bytes: int
+    answers_sha256: Sha256 | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
     """The exact bytes a student handed in once. `number` counts the owner's submissions for the assignment from 1.
 
-    `late_days` are started days after the due date.
+    `late_days` are started days after the due date. `answers_sha256` names the written answers that came beside the
+    file (`grader.answers.given`).
     """
 
     id: SubmissionId
@@ -36,6 +41,7 @@ class Submission:
     size_bytes: int
     received_at: datetime
     late_days: int
+    answers_sha256: Sha256 | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,3 +57,4 @@ class Receipt:
     number: int
     late_days: int
     is_new: bool
+    answers_sha256: Sha256 | None = None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from grader.domain.assignment import Limits
@@ -34,7 +34,7 @@ class GradeOptions:
 
     `only` holds shell patterns on check or part ids, empty for all; `train` False leaves training checks out, and says
     so in the report; `seed` fixes a run's randomness, which is otherwise its own: the parts of one run under several
-    calls take the same.
+    calls take the same. `answers` are written answers that came beside the hand-in; they win over those inside it.
 
     `stages` names the stages of this call. A check of another stage is neither run nor reported, whereas one that
     `only` or `train` leaves out is reported as skipped. One exception: if a gate check fails in a call that asks for
@@ -48,6 +48,7 @@ class GradeOptions:
     train: bool = True
     stages: tuple[Stage, ...] = tuple(Stage)
     seed: str | None = None
+    answers: Mapping[str, Any] = field(default_factory=dict)
 
 
 def profile_for(limits: Limits, *, background: bool) -> SandboxProfile:
@@ -231,7 +232,7 @@ def _job(spec: Spec, listing: Listing, matched: Match, content: bytes, options: 
     load: dict[str, Any] = {
         "archive": content, "name": listing.name, "kind": listing.kind, "entries": list(matched.entries),
         "prefer": list(assignment.names), "starter": spec.starter, "starter_names": list(assignment.starter_names),
-        "statement_s": 5.0,
+        "statement_s": 5.0, "answers": dict(options.answers),
     }  # fmt: skip
     return Job(
         spec_folder=str(spec.folder),

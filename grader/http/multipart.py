@@ -1,4 +1,4 @@
-"""A multipart request read as it streams: small text fields first, then one file. Nothing of the file is kept here.
+"""A multipart request read as it streams: text fields and one file. Nothing of the file is kept here.
 
 Starlette's own parser keeps the whole file in a temporary file before anybody sees it; here each piece can be counted,
 refused and written on as it comes.
@@ -15,6 +15,23 @@ from grader.domain.errors import BadRequest
 
 FIELD_CHARACTERS = 200
 _MOST_FIELDS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LongField:
+    """Fields that may be longer than the others: those of this name, or (`many`) whose names begin with it.
+
+    All of them together hold at most `most_bytes`, and are at most `many` (1 for a field of exactly this name).
+    """
+
+    name: str
+    most_bytes: int
+    many: int = 1
+
+    def is_one(self, name: str) -> bool:
+        return name.startswith(self.name) if self.many > 1 else name == self.name
+
+
 _MOST_NAME_CHARACTERS = 1000
 
 
@@ -31,19 +48,23 @@ class MultipartReader:
     Args:
         content_type: the request's header.
         file_field: name of the part that is the file; other files are refused.
+        long_fields: fields that may be long; they may also come as files, which is how some clients send them.
 
     Raises (all methods):
         BadRequest: this is not a multipart form, or not one of ours.
 
     """
 
-    def __init__(self, content_type: str, *, file_field: str) -> None:
+    def __init__(self, content_type: str, *, file_field: str, long_fields: tuple[LongField, ...] = ()) -> None:
         kind, options = parse_options_header(content_type)
         if kind != b"multipart/form-data" or not options.get(b"boundary"):
             raise BadRequest(f"Send the upload as multipart/form-data with one file in the field {file_field}.")
         self.fields: dict[str, str] = {}
         self.file_name: str | None = None
         self._file_field = file_field
+        self._long_fields = long_fields
+        self._counts: dict[str, int] = {}
+        self._bytes: dict[str, int] = {}
         self._part = _Part()
         self._header = ("", "")
         self._pieces: list[bytes] = []
@@ -108,14 +129,33 @@ class MultipartReader:
             if self.file_name is not None:
                 raise BadRequest("The upload holds several files; put them into one zip file.")
             self.file_name = self._part.file_name or ""
+        elif self._long() is not None:
+            self._count_long()
         elif self._part.file_name is not None:
             raise BadRequest(f"The file came in another field; send it in the field {self._file_field}.")
-        elif len(self.fields) >= _MOST_FIELDS:
-            raise BadRequest("The form has too many fields.")
+        else:
+            self._counts[""] = self._counts.get("", 0) + 1
+            if self._counts[""] > _MOST_FIELDS:
+                raise BadRequest("The form has too many fields.")
+
+    def _long(self) -> LongField | None:
+        return next((one for one in self._long_fields if one.is_one(self._part.name)), None)
+
+    def _count_long(self) -> None:
+        kind = self._long()
+        assert kind is not None
+        self._counts[kind.name] = self._counts.get(kind.name, 0) + 1
+        if self._counts[kind.name] > kind.many:
+            raise BadRequest(f"The form has too many fields {kind.name}; there may be {kind.many}.")
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._part.name == self._file_field:
             self._pieces.append(data[start:end])
+        elif (kind := self._long()) is not None:
+            self._bytes[kind.name] = self._bytes.get(kind.name, 0) + end - start
+            if self._bytes[kind.name] > kind.most_bytes:
+                raise BadRequest(f"The fields {kind.name} of the form are longer than {kind.most_bytes} bytes.")
+            self._part.value += data[start:end]
         elif len(self._part.value) + end - start > FIELD_CHARACTERS:
             raise BadRequest(f"A field of the form is longer than {FIELD_CHARACTERS} bytes.")
         else:
@@ -123,7 +163,8 @@ class MultipartReader:
 
     def _part_end(self) -> None:
         if self._part.name != self._file_field:
-            self.fields[self._part.name[:FIELD_CHARACTERS]] = _text(bytes(self._part.value))
+            name = self._part.name if self._long() is not None else self._part.name[:FIELD_CHARACTERS]
+            self.fields[name] = _text(bytes(self._part.value))
 
     def _end(self) -> None:
         self._ended = True

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from grader.answers.given import BadAnswers
 from grader.domain.errors import (
     AccessError,
     BadCsrf,
@@ -143,6 +144,8 @@ def answer(request: Request, error: Exception) -> Response:
         body["instance"] = f"urn:request:{request_id_of(request)}"
     if isinstance(error, RequestValidationError):
         body["errors"] = _misfits(error.errors())
+    elif isinstance(error, BadAnswers):
+        body["errors"] = [{"place": name, "problem": _shortened(words)} for name, words in error.problems.items()]
     given = error.headers if isinstance(error, HTTPException) and error.headers else {}
     return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=_headers(ours, status) | dict(given))
 
@@ -171,6 +174,10 @@ def _place(error: Mapping[str, Any]) -> str:
 def _misfits(errors: Sequence[Any]) -> list[dict[str, str]]:
     # The value itself is left out: it may be a password.
     return [{"place": one_line(_place(error), limit=200), "problem": _problem(error)} for error in errors[:20]]
+
+
+def _shortened(words: str) -> str:
+    return one_line(words, limit=500)
 
 
 def _problem(error: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 
 from grader.http.metrics import Metrics
+from grader.http.questions import QuestionShelf
 from grader.http.settings import ServerSettings
 from grader.storage.announcements import Announcements
 from grader.storage.blobs import Blobs
@@ -23,6 +24,7 @@ class Services:
     announcements: Announcements
     settings: ServerSettings
     metrics: Metrics = field(default_factory=Metrics)
+    questions: QuestionShelf = field(default_factory=QuestionShelf)
     stopping: threading.Event = field(default_factory=threading.Event)
 
 

@@ -11,18 +11,19 @@ import contextlib
 import secrets
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import anyio
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
+from grader.answers.given import MAX_ANSWERS, MAX_BYTES, Value, checked, packed, read_answers
 from grader.domain.course import Reader
 from grader.domain.errors import BadRequest, DatabaseBusy, GraderError, UploadTooLarge
 from grader.domain.grading import OfferedAssignment
 from grader.domain.submission import Receipt, Upload
 from grader.http.identity import CSRF_FIELD, CSRF_HEADER, bearer_of, require_csrf, session_of_request
-from grader.http.multipart import FIELD_CHARACTERS, MultipartReader
+from grader.http.multipart import FIELD_CHARACTERS, LongField, MultipartReader
 from grader.http.services import Services, services_of
 from grader.intake.archive import list_upload
 from grader.intake.files import match
@@ -32,39 +33,54 @@ from grader.storage.blobs import BlobWriter
 
 FILE_FIELD = "file"
 KEY_FIELD = "idempotency_key"
-# Boundaries, part headers and the small fields around the file.
-_ENVELOPE_BYTES = 64 * 2**10
+ANSWERS_FIELD = "answers"
+# A form without scripts has a field for each question: this, and the question's id.
+ANSWER_PREFIX = "answer:"
+# Boundaries, part headers and the small fields around the file; and the answers, whose own limits are narrower.
+_ENVELOPE_BYTES = 64 * 2**10 + MAX_BYTES
+_LONG_FIELDS = (
+    LongField(name=ANSWERS_FIELD, most_bytes=MAX_BYTES),
+    LongField(name=ANSWER_PREFIX, most_bytes=MAX_BYTES, many=2 * MAX_ANSWERS),
+)
 # A network's chunks are small; a hop into a thread for each would cost more than the write.
 _WRITE_BYTES = 256 * 2**10
 # Listing reads the upload into memory, so that many large ones at once take turns.
 _LISTERS = anyio.CapacityLimiter(4)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
-    """A text field that came along (at most 200 characters)."""
+@dataclass(slots=True)
+class Typed:
+    """What was written into the fields of the questions, by question: filled while an upload comes in.
 
-    name: str
-    value: str
+    Whoever shows the form again after a refusal passes one, and has everything that was written before the file.
+    """
+
+    answers: dict[str, str] = field(default_factory=dict)
 
 
 async def receive_upload(
-    request: Request, reader: Reader, assignment: OfferedAssignment, *, idempotency_key: str | None
+    request: Request,
+    reader: Reader,
+    assignment: OfferedAssignment,
+    *,
+    idempotency_key: str | None,
+    typed: Typed | None = None,
 ) -> Receipt:
     """The whole of an upload: refuse early, stream, list the archive, match the file rules, keep, write the rows.
 
     The receipt is returned after bytes and rows are durable. Both doors call this. The multipart field is `file`; a
-    field `idempotency_key` may precede it. Where the request comes with a web session, its CSRF token must be in the
-    header or in a field `csrf` that precedes the file. Blocking work runs in threads.
+    field `idempotency_key` may precede it. Written answers come in a field `answers` (a JSON object or TOML), or in a
+    field `answer:<question>` each, which wins. Where the request comes with a web session, its CSRF token must be in
+    the header or in a field `csrf` that precedes the file. Blocking work runs in threads.
 
     Raises:
-        UploadTooLarge, BadArchive, MissingFile, BadRequest (no file field), QuotaUsed, PastDeadline, StorageFull,
-        DatabaseBusy, BadCsrf.
+        UploadTooLarge, BadArchive, MissingFile, BadRequest (no file field), BadAnswers, QuotaUsed, PastDeadline,
+        StorageFull, DatabaseBusy, BadCsrf.
 
     """
     services = services_of(request)
     try:
-        receipt = await _received(request, services, reader, assignment, idempotency_key)
+        receipt = await _received(request, services, reader, assignment, idempotency_key, typed)
     except GraderError:
         services.metrics.uploads.labels(outcome="refused").inc()
         raise
@@ -73,18 +89,64 @@ async def receive_upload(
 
 
 async def _received(
-    request: Request, services: Services, reader: Reader, assignment: OfferedAssignment, key: str | None
+    request: Request,
+    services: Services,
+    reader: Reader,
+    assignment: OfferedAssignment,
+    key: str | None,
+    typed: Typed | None,
 ) -> Receipt:
     limit = assignment.spec.definition.limits.archive_bytes
-    form = MultipartReader(request.headers.get("Content-Type", ""), file_field=FILE_FIELD)
-    _refuse_by_length(request, limit)
-    key = _checked_key(key) if key else None
-    session = await run_in_threadpool(_refuse_early, services, request, reader, assignment)
-    async with _writer(services) as writer:
-        await _stream(request, form, writer, session, limit)
-        key = key or _checked_key(form.fields.get(KEY_FIELD) or None)
-        upload = await anyio.to_thread.run_sync(_keep, writer, form.finish(), assignment, limiter=_LISTERS)
-    return await run_in_threadpool(_write_rows, services, reader, assignment, upload, key)
+    form = MultipartReader(request.headers.get("Content-Type", ""), file_field=FILE_FIELD, long_fields=_LONG_FIELDS)
+    try:
+        _refuse_by_length(request, limit)
+        key = _checked_key(key) if key else None
+        session = await run_in_threadpool(_refuse_early, services, request, reader, assignment)
+        async with _writer(services) as writer:
+            await _stream(request, form, writer, session, limit)
+            key = key or _checked_key(form.fields.get(KEY_FIELD) or None)
+            # All of it is here, so whoever sent it reads what is wrong with the answers, not that we hung up.
+            answers = await run_in_threadpool(_answers, services, assignment, form)
+            upload = await anyio.to_thread.run_sync(_keep, writer, form.finish(), assignment, limiter=_LISTERS)
+        upload = await run_in_threadpool(_with_answers, services, upload, answers)
+        return await run_in_threadpool(_write_rows, services, reader, assignment, upload, key)
+    except GraderError:
+        if typed is not None:
+            await _read_fields(request, form)
+            typed.answers = _fields_of_questions(form)
+        raise
+
+
+async def _read_fields(request: Request, form: MultipartReader) -> None:
+    """What a form holds before its file, where the upload was refused without reading it."""
+    received = 0
+    if form.file_name is not None:
+        return
+    # RuntimeError: the stream was read to its end.
+    with contextlib.suppress(GraderError, ClientDisconnect, RuntimeError):
+        async for chunk in request.stream():
+            received += len(chunk)
+            form.feed(chunk)
+            if form.file_name is not None or received > _ENVELOPE_BYTES:
+                return
+
+
+def _fields_of_questions(form: MultipartReader) -> dict[str, str]:
+    return {
+        name.removeprefix(ANSWER_PREFIX): value for name, value in form.fields.items() if name.startswith(ANSWER_PREFIX)
+    }
+
+
+def _answers(services: Services, assignment: OfferedAssignment, form: MultipartReader) -> dict[str, Value]:
+    """The answers that came beside the file, fit to be kept. Raises BadAnswers."""
+    given = {**read_answers(form.fields.get(ANSWERS_FIELD, "")), **_fields_of_questions(form)}
+    return checked(given, services.questions.of(services.blobs, assignment.spec)) if given else {}
+
+
+def _with_answers(services: Services, upload: Upload, answers: dict[str, Value]) -> Upload:
+    if not answers:
+        return upload
+    return replace(upload, answers_sha256=services.blobs.put(packed(answers)).sha256)
 
 
 def _refuse_by_length(request: Request, limit: int) -> None:

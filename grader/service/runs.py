@@ -78,6 +78,7 @@ def _claimed(work: Work, row: StageRow) -> Claim:
         entries.say_grading(work, row.assignment_id, origin.submission.id)
     told.append((ProgressKind.STAGE, None, {"stage": row.stage, "state": row.state}))
     events.tell(work, origin.submission.id, row.run_id, told)
+    answers = origin.submission.answers_sha256
     return Claim(
         lease=_lease(row),
         submission=SubmissionId(str(origin.submission.id)),
@@ -89,6 +90,7 @@ def _claimed(work: Work, row: StageRow) -> Claim:
         seed=origin.run.seed,
         queue=Queue(row.queue),
         attempt=row.attempts,
+        answers_sha256=None if answers is None else Sha256(answers),
     )
 
 

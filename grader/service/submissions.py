@@ -77,13 +77,14 @@ def receive(
     """The submission's row, its run and its first stage, in this one transaction.
 
     The caller has stored the bytes durably and matched them against the file rules; it shows the receipt only after the
-    commit. The same idempotency key, or the same bytes as the owner's newest submission, give the first receipt.
+    commit. The same idempotency key, or the same bytes and answers as the owner's newest submission, give the first
+    receipt.
     Serialised per owner and assignment. Times are the database's. Staff are bound by neither deadline nor quota.
 
     Raises:
         NeedsScope, UnknownAssignment, PastDeadline.
         QuotaUsed: says when the next upload is possible, in the course's time zone.
-        BadRequest: the key came before with other bytes.
+        BadRequest: the key came before with other bytes or answers.
 
     """
     _refuse_strangers(reader, assignment)
@@ -140,12 +141,18 @@ def _known(
 ) -> SubmissionRow | None:
     if key is not None:
         earlier = rows.by_key(work, assignment.id, owner, key)
-        if earlier is not None and earlier.sha256 != upload.sha256:
-            raise BadRequest("This idempotency key came before with another file; use a new key for a new upload.")
+        if earlier is not None and not _is_same(earlier, upload):
+            raise BadRequest(
+                "This idempotency key came before with another file or other answers; use a new key for a new upload."
+            )
         if earlier is not None:
             return earlier
     newest = rows.newest(work, assignment.id, owner)
-    return newest if newest is not None and newest.sha256 == upload.sha256 else None
+    return newest if newest is not None and _is_same(newest, upload) else None
+
+
+def _is_same(row: SubmissionRow, upload: Upload) -> bool:
+    return (row.sha256, row.answers_sha256) == (upload.sha256, upload.answers_sha256)
 
 
 def _queue(work: Work, row: SubmissionRow, assignment: OfferedAssignment) -> None:
@@ -183,6 +190,7 @@ def _receipt(row: SubmissionRow, assignment: OfferedAssignment, *, is_new: bool)
         number=row.number,
         late_days=row.late_days,
         is_new=is_new,
+        answers_sha256=None if row.answers_sha256 is None else Sha256(row.answers_sha256),
     )
 
 

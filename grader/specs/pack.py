@@ -91,6 +91,16 @@ def unpack(content: bytes, folder: Path) -> Spec:
         shutil.rmtree(made, ignore_errors=True)
 
 
+def packed_file(content: bytes, path: str) -> bytes | None:
+    """One file of a packed spec, by its path inside the spec's folder; None if the spec has no such file.
+
+    Raises:
+        BadSpec: not a packed spec, or not the version it says it is.
+
+    """
+    return _read(content)[2].get(path)
+
+
 def _refuse_uncovered(folder: Path, files: dict[str, bytes]) -> None:
     """Nobody would notice if a file changed that no version covers."""
     covered = {path.relative_to(folder).as_posix() for path in spec_files(folder)}

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
+from grader.answers.asked import AskedQuestion, Kind
 from grader.api.access import Words
 from grader.api.schemas.common import Answer, Request, Time
 from grader.domain.grading import OfferedAssignment
@@ -59,6 +60,16 @@ class AssignmentAnswer(Answer):
     standing: Standing | None
 
 
+class QuestionAnswer(Answer):
+    """A question to be answered in writing. `wanted` says what may be written; `names` what a formula may hold."""
+
+    id: str = Field(examples=["A3.weights"])
+    title: str = Field(examples=["How many weights does the network have?"])
+    kind: Kind
+    wanted: str = Field(examples=["a formula such as 9*NF*NC + 2*NF^2"])
+    names: list[str] = Field(examples=[["NF", "NC", "NIC"]])
+
+
 class Offer(Request):
     """What is left out stays as it is. The spec is read from the server's folder of specs."""
 
@@ -86,6 +97,16 @@ def assignment_answer(assignment: OfferedAssignment, standing: AssignmentForStud
         ),
         parts=[PartOfAssignment(id=part.id, title=part.title, points=part.points) for part in definition.part],
         standing=None if standing is None else _standing(standing),
+    )
+
+
+def question_answer(question: AskedQuestion) -> QuestionAnswer:
+    return QuestionAnswer(
+        id=question.id,
+        title=question.title,
+        kind=question.kind,
+        wanted=question.wanted,
+        names=list(question.names) if question.kind == "formula" else [],
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field
 
 from grader.api.schemas.assignments import StateName
@@ -12,6 +14,10 @@ from grader.domain.submission import Receipt
 from grader.service.submissions import SubmissionLine
 
 _ID = Field(examples=["0198c0de-7d3c-7cc0-9d4f-0f3a5a1f6a10"])
+_ANSWERS_SHA256 = Field(
+    examples=["5d41402abc4b2a76b9719d911017c592ae1c2ffba07a1cbd21ab9c7d1bdf6d3d"],
+    description="Of the written answers that came beside the file; null where there were none.",
+)
 _SHA256 = Field(examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"])
 
 
@@ -34,6 +40,7 @@ class ReceiptAnswer(Answer):
     size_bytes: int = Field(examples=[48_213])
     number: int = Field(examples=[3])
     late_days: int = Field(examples=[0])
+    answers_sha256: str | None = _ANSWERS_SHA256
     is_new: bool
     links: Links
 
@@ -51,6 +58,7 @@ class SubmissionLineAnswer(Answer):
     size_bytes: int = Field(examples=[48_213])
     received_at: Time
     late_days: int = Field(examples=[0])
+    answers_sha256: str | None = _ANSWERS_SHA256
     state: StateName
     score: float | None = Field(examples=[38.5])
     max_score: float = Field(examples=[40.0])
@@ -65,8 +73,11 @@ class QueueAnswer(Answer):
 
 
 class SubmissionAnswer(SubmissionLineAnswer):
-    """A line with its newest run, as this reader may see it."""
+    """A line with its newest run, as this reader may see it. `answers` came beside the file."""
 
+    answers: dict[str, Any] | None = Field(
+        examples=[{"A3.weights": "9*NIC*NF + 18*NF^2"}], description="Text, a number or a list for each question."
+    )
     run: StaffRunAnswer | RunAnswer
     queue: QueueAnswer | None
 
@@ -81,6 +92,7 @@ def receipt_answer(receipt: Receipt, prefix: str) -> ReceiptAnswer:
         size_bytes=receipt.size_bytes,
         number=receipt.number,
         late_days=receipt.late_days,
+        answers_sha256=receipt.answers_sha256,
         is_new=receipt.is_new,
         links=Links(
             self=f"{prefix}/submissions/{receipt.id}",
@@ -103,6 +115,7 @@ def line_answer(line: SubmissionLine, *, for_staff: bool) -> SubmissionLineAnswe
         size_bytes=submission.size_bytes,
         received_at=submission.received_at,
         late_days=submission.late_days,
+        answers_sha256=submission.answers_sha256,
         state=shown_state(line.state, for_staff=for_staff),
         score=line.score,
         max_score=line.max_score,
@@ -110,13 +123,16 @@ def line_answer(line: SubmissionLine, *, for_staff: bool) -> SubmissionLineAnswe
     )
 
 
-def submission_answer(line: SubmissionLineAnswer, run: RunAnswer, place: QueuePlace | None) -> SubmissionAnswer:
+def submission_answer(
+    line: SubmissionLineAnswer, run: RunAnswer, place: QueuePlace | None, answers: dict[str, Any] | None
+) -> SubmissionAnswer:
     # The run is what this reader may see of it, so its state and score are the line's too.
     return SubmissionAnswer(
         **line.model_dump(exclude={"state", "score", "max_score"}),
         state=run.state,
         score=run.score,
         max_score=run.max_score,
+        answers=answers,
         run=run,
         queue=None if place is None else QueueAnswer(ahead=place.ahead, eta_s=place.eta_s),
     )

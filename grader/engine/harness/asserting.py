@@ -72,7 +72,8 @@ def assert_answer(student: Student, question: str) -> None:
     given = student.answers()
     if question not in given:
         raise CheckFailed(
-            f"No answer to {question} was found; enter it in answers.toml or in a cell that starts with '# answers'."
+            f"No answer to {question} was found; enter it on the assignment's page, in answers.toml, or in a cell that "
+            "starts with '# answers'."
         )
     verdict = accepts(asked, given[question])
     if not verdict.ok:

@@ -1,4 +1,4 @@
-"""ANSWERS: written answers, from `answers.toml` or from a cell whose first line is `# answers`.
+"""ANSWERS: written answers, from beside the files, `answers.toml`, or a cell whose first line is `# answers`.
 
 One slip in one line must not cost the other answers: where the text as a whole is no TOML, each line is read alone.
 """
@@ -6,7 +6,7 @@ One slip in one line must not cost the other answers: where the text as a whole 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,17 @@ from grader.engine.probe.notebook import decoded
 from grader.engine.probe.reading import is_answers
 
 FILE_NAME = "answers.toml"
+BESIDE = "beside the files"
 TEXT_CHARACTERS = 10_000
 ANSWERS = 500
 DEPTH = 6
 
 
-def find_answers(root: Path, cells: Sequence[Cell]) -> dict[str, Any]:
-    """The answer to an ANSWERS request: what is in the file wins over what is in a cell, later cells over earlier."""
+def find_answers(root: Path, cells: Sequence[Cell], beside: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer to an ANSWERS request.
+
+    For each question what came beside the files wins over the file, the file over a cell, a later cell over an earlier.
+    """
     answers: dict[str, Any] = {}
     sources: list[str] = []
     notes: list[str] = []
@@ -34,6 +38,10 @@ def find_answers(root: Path, cells: Sequence[Cell]) -> dict[str, Any]:
             _add(decoded(place.read_bytes()[: 2**20])[0], FILE_NAME, answers, sources, notes)
         except OSError as error:
             notes.append(f"{FILE_NAME} cannot be read ({error.strerror or error}).")
+    if beside:
+        sources.append(BESIDE)
+        # First, so that no number of answers in the files can push them out.
+        answers = {**beside, **{name: value for name, value in answers.items() if name not in beside}}
     if not sources:
         notes.append(f"There is neither a file {FILE_NAME} nor a cell whose first line is '# answers'.")
     return {"answers": dict(list(answers.items())[:ANSWERS]), "source": ", ".join(sources), "notes": notes}

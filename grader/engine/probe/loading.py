@@ -29,6 +29,8 @@ class Loading:
         self.body = body
         self.prefer: list[str] = list(body.get("prefer") or [])
         self.statement_s = float(body.get("statement_s") or 5.0)
+        # Written answers that came beside the files.
+        self.beside: dict[str, Any] = dict(body.get("answers") or {})
         self.unpacked: list[Unpacked] = []
         self.reads: list[ReadFile] = []
         self.files: list[CodeFile] = []

@@ -122,7 +122,8 @@ class Workspace:
 
     def answers(self) -> dict[str, Any]:
         """ANSWERS: see docs/protocol.md. Never raises."""
-        return answers.find_answers(self.root, [cell for file in self.files for cell in file.cells])
+        beside = self._loading.beside if self._loading else {}
+        return answers.find_answers(self.root, [cell for file in self.files for cell in file.cells], beside)
 
     def cell(self, index: int) -> dict[str, Any]:
         """CELL: a cell's own source and the text it shows.

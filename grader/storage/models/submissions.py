@@ -27,6 +27,7 @@ class SubmissionRow(Base):
     file_name: Mapped[str]
     sha256: Mapped[str]
     size_bytes: Mapped[int] = mapped_column(BigInteger)
+    answers_sha256: Mapped[str | None]
     late_days: Mapped[int] = mapped_column(server_default="0")
     idempotency_key: Mapped[str | None]
     received_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

@@ -158,6 +158,7 @@ def add(
         file_name=keepable(upload.name),
         sha256=upload.sha256,
         size_bytes=upload.size_bytes,
+        answers_sha256=upload.answers_sha256,
         late_days=late_days,
         idempotency_key=idempotency_key,
     )
@@ -228,6 +229,7 @@ def _read(work: Work, condition: ColumnElement[bool], limit: int) -> list[Submis
             size_bytes=row.size_bytes,
             received_at=row.received_at,
             late_days=row.late_days,
+            answers_sha256=None if row.answers_sha256 is None else Sha256(row.answers_sha256),
         )
         for row, slug, course_id, person, team in work.session.execute(query)
     ]  # fmt: skip
