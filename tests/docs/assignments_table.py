@@ -5,17 +5,18 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from grader.domain.assignment import Part
+from grader.specs.digest import common_folder
 from grader.specs.load import Spec, list_specs
 
 PAGE = Path(__file__).parents[2] / "docs" / "assignments.md"
 HEADING = "| question | what it asks | graded by |\n| --- | --- | --- |\n"
-KINDS = {"number": "number", "formula": "formula", "shape": "shape", "tensor": "table of numbers", "text": "words"}
+KINDS = {"number": "number", "formula": "formula", "shape": "shape", "tensor": "array", "text": "word"}
 
 
 class Written(NamedTuple):
@@ -28,11 +29,18 @@ class Written(NamedTuple):
 
 def checks_of(spec: Spec) -> Iterator[Written]:
     for path in sorted(spec.folder.glob("test_*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.FunctionDef):
-                for decorator in node.decorator_list:
-                    if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "") == "check":
-                        yield _written(node, decorator)
+        yield from _checks_in(path, spec)
+
+
+def _checks_in(path: Path, spec: Spec) -> Iterator[Written]:
+    """The checks of one file, and those it takes in from a shared package with `import *`."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and [name.name for name in node.names] == ["*"]:
+            yield from _checks_in(common_folder(spec.folder).joinpath(*node.module.split(".")).with_suffix(".py"), spec)
+        elif isinstance(node, ast.FunctionDef):
+            for decorator in node.decorator_list:
+                if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "") == "check":
+                    yield _written(node, decorator)
 
 
 def _written(node: ast.FunctionDef, decorator: ast.Call) -> Written:
@@ -53,7 +61,9 @@ def table(spec: Spec) -> str:
     path = spec.folder / "questions.toml"
     questions = tomllib.loads(path.read_text(encoding="utf-8"))["question"] if path.is_file() else []
     kinds = {question["id"]: KINDS[question["kind"]] for question in questions}
-    rows = [f"| {part.id} | {part.title} | {_graded_by(part, by_part[part.id], kinds)} |" for part in spec.assignment.part]
+    rows = [
+        f"| {part.id} | {part.title} | {_graded_by(part, by_part[part.id], kinds)} |" for part in spec.assignment.part
+    ]
     return HEADING + "\n".join(rows) + "\n"
 
 
@@ -63,21 +73,24 @@ def _graded_by(part: Part, checks: list[Written], kinds: dict[str, str]) -> str:
     trained = sum(check.stage == "train" for check in checks)
     said = []
     if part.checks:
-        training = f", {trained} of them by training" if trained else ""
-        said.append(f"{part.checks} check{'s' if part.checks > 1 else ''} for {part.points:g} points{training}")
+        training = f", {trained} by training" if trained else ""
+        said.append(f"{_several(part.checks, 'check')} ({_several(part.points, 'point')}{training})")
     if answers:
-        said.append("written answers: " + ", ".join(f"`{answer}` ({kinds[answer]})" for answer in sorted(answers)))
+        counted = Counter(kinds[answer] for answer in answers)
+        said.append("from written answers: " + ", ".join(_several(n, kind) for kind, n in sorted(counted.items())))
     if part.manual:
         said.append("a person: " + ", ".join(item.title.rstrip(".") for item in part.manual))
     return "; ".join(said)
 
 
+def _several(number: float, word: str) -> str:
+    return f"{number:g} {word}{'' if number == 1 else 's'}"
+
+
 def with_tables(page: str) -> str:
     """The page with every `<!-- table: SLUG -->` followed by that assignment's table."""
     tables = {spec.slug: table(spec) for spec in list_specs()}
-    return re.sub(
-        r"(<!-- table: (\S+) -->\n)(?:\|.*\n)*", lambda found: found[1] + tables[found[2]], page
-    )
+    return re.sub(r"(<!-- table: (\S+) -->\n)(?:\|.*\n)*", lambda found: found[1] + tables[found[2]], page)
 
 
 if __name__ == "__main__":
