@@ -111,6 +111,7 @@ def an_assignment(
     *,
     definition: Assignment | None = None,
     plan: tuple[CheckDefinition, ...] | None = None,
+    blob: str = A_SHA256,
     **overrides: Any,
 ) -> OfferedAssignment:
     """An assignment offered in the course, due in a week unless told otherwise; its plan is known."""
@@ -126,7 +127,7 @@ def an_assignment(
              "visibility": d.visibility.value, "timeout_s": d.timeout_s}
             for d in plan
         ],
-        blob_sha256=A_SHA256,
+        blob_sha256=blob,
     )  # fmt: skip
     work.session.add(version)
     work.session.flush()
@@ -153,7 +154,7 @@ def an_assignment(
         uploads_per_day=row.uploads_per_day,
         counting=Counting(row.counting),
         spec=SpecVersion(
-            spec_slug=definition.slug, version=version.version, definition=definition, plan=plan, blob=Sha256(A_SHA256)
+            spec_slug=definition.slug, version=version.version, definition=definition, plan=plan, blob=Sha256(blob)
         ),
     )
 

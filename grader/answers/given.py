@@ -64,7 +64,9 @@ def checked(given: Mapping[str, Any], asked: Sequence[AskedQuestion]) -> dict[st
 
     """
     known = {question.id: question for question in asked}
-    filled = {name: tidied for name, value in given.items() if not _is_blank(tidied := _tidied(value))}
+    filled = {
+        name: value for name, value in zip(given, map(tidied, given.values()), strict=True) if not _is_blank(value)
+    }
     if len(filled) > MAX_ANSWERS:
         raise BadAnswers(f"There are {len(filled)} answers; an upload holds at most {MAX_ANSWERS}.")
     problems = {
@@ -81,9 +83,18 @@ def checked(given: Mapping[str, Any], asked: Sequence[AskedQuestion]) -> dict[st
 
 def problem_of(question: AskedQuestion, value: Any) -> str:
     """A sentence on why this cannot be taken as an answer; empty when it can, or is blank."""
-    tidied = _tidied(value)
-    found = "" if _is_blank(tidied) else _problem(question, tidied)
+    kept = tidied(value)
+    found = "" if _is_blank(kept) else _problem(question, kept)
     return f"The answer {found}." if found else ""
+
+
+def tidied(value: Any) -> Any:
+    """An answer as it is kept: text without control characters and with plain line ends; the rest as it is."""
+    if isinstance(value, str):
+        return plain(value.replace("\r\n", "\n").replace("\r", "\n").strip(), limit=MAX_BYTES)
+    if isinstance(value, int) and not -_LARGEST <= value < _LARGEST and value.bit_length() <= MAX_NUMBER_BITS:
+        return str(value)
+    return value
 
 
 def packed(answers: Mapping[str, Value]) -> bytes:
@@ -133,15 +144,6 @@ def _flat(table: Mapping[str, Any], prefix: str = "", depth: int = 0) -> dict[st
             raise ValueError("an answer stands there twice")
         found |= inner
     return found
-
-
-def _tidied(value: Any) -> Any:
-    """Text without control characters and with plain line ends; numbers that travel; the rest as it is."""
-    if isinstance(value, str):
-        return plain(value.replace("\r\n", "\n").replace("\r", "\n").strip(), limit=MAX_BYTES)
-    if isinstance(value, int) and not -_LARGEST <= value < _LARGEST and value.bit_length() <= MAX_NUMBER_BITS:
-        return str(value)
-    return value
 
 
 def _is_blank(value: Any) -> bool:

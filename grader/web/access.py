@@ -27,7 +27,8 @@ from grader.service.accounts import SignedIn
 
 # A roster of some thousand people; every other form is a few words.
 FORM_BYTES = 2 * 2**20
-_MOST_FIELDS = 100
+# A form with a written answer for each of two hundred questions is the longest.
+_MOST_FIELDS = 250
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,79}")
 # PostgreSQL's integer.
 _LARGEST_ID = 2**31 - 1

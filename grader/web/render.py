@@ -59,6 +59,7 @@ def _environment() -> Environment:
         "machine_time": words.machine_time,
         "relative": words.relative,
         "count": words.count,
+        "capitalize_first": words.capitalize_first,
         "state_word": words.state_word,
         "status_word": words.status_word,
         "reason_word": words.reason_word,

@@ -152,3 +152,8 @@ def reason_word(reason: str) -> str:
 
 def stage_state_word(state: str) -> str:
     return _STAGE_STATES[state]
+
+
+def capitalize_first(text: str) -> str:
+    """With a capital first letter, and the rest as it is."""
+    return text[:1].upper() + text[1:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from secrets import token_urlsafe
 
@@ -10,16 +11,18 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from grader.answers.asked import MAX_CHARACTERS
 from grader.domain.errors import ConflictError, GraderError, InputError, StorageFull
 from grader.domain.grading import OfferedAssignment
 from grader.domain.ids import CourseId
 from grader.http import problems
 from grader.http.services import Services
-from grader.http.uploads import receive_upload
+from grader.http.uploads import ANSWER_PREFIX, Typed, receive_upload
 from grader.service import assignments, courses, submissions
 from grader.service.accounts import SignedIn
 from grader.service.submissions import SubmissionQuery
-from grader.web.access import SlugInPath, TheServices, TheVisitor
+from grader.web.access import SlugInPath, TheCommand, TheServices, TheVisitor
+from grader.web.answers import answer_fields, fields_as_before, fields_by_part
 from grader.web.errors import wants_page
 from grader.web.render import page
 from grader.web.standing import cost_of
@@ -39,13 +42,14 @@ def show(request: Request, slug: SlugInPath, visitor: TheVisitor, services: TheS
 async def hand_in(request: Request, slug: SlugInPath, visitor: TheVisitor, services: TheServices) -> Response:
     """Take an upload in, then on to its page; a script gets the page's address, or a problem document."""
     offered = await run_in_threadpool(_offered, services, visitor, slug)
+    typed = Typed() if wants_page(request) else None
     try:
-        receipt = await receive_upload(request, visitor.reader, offered, idempotency_key=None)
+        receipt = await receive_upload(request, visitor.reader, offered, idempotency_key=None, typed=typed)
     except (InputError, ConflictError, StorageFull) as problem:
-        if not wants_page(request):
+        if typed is None:
             raise
         # What is wrong is said beside the form, where it can be mended.
-        return await run_in_threadpool(_page, request, services, visitor, slug, problem)
+        return await run_in_threadpool(_page, request, services, visitor, slug, problem, typed.answers)
     target = f"/submissions/{receipt.id}" + ("" if receipt.is_new else "?again=1")
     if wants_page(request):
         return RedirectResponse(target, status_code=HTTPStatus.SEE_OTHER)
@@ -57,8 +61,34 @@ def _offered(services: Services, visitor: SignedIn, slug: str) -> OfferedAssignm
         return assignments.offered(work, visitor.reader, slug)
 
 
+@router.post("/assignments/{slug}/answers")
+def look_at_answers(request: Request, slug: SlugInPath, command: TheCommand, services: TheServices) -> Response:
+    """Say of each written answer whether it can be read, and as what; nothing is kept, and nothing is judged.
+
+    A script gets it as an object by question; a browser the page, with what was written.
+    """
+    visitor = command.visitor
+    offered = _offered(services, visitor, slug)
+    typed = {
+        name.removeprefix(ANSWER_PREFIX): values[0][: MAX_CHARACTERS + 1]
+        for name, values in command.form.fields.items()
+        if name.startswith(ANSWER_PREFIX)
+    }
+    if wants_page(request):
+        return _page(request, services, visitor, slug, typed=typed)
+    fields = answer_fields(services.questions.of(services.blobs, offered.spec), typed)
+    return JSONResponse(
+        {field.id: {"problem": field.problem, "read_as": field.read_as} for field in fields if field.id in typed}
+    )
+
+
 def _page(
-    request: Request, services: Services, visitor: SignedIn, slug: str, problem: GraderError | None = None
+    request: Request,
+    services: Services,
+    visitor: SignedIn,
+    slug: str,
+    problem: GraderError | None = None,
+    typed: Mapping[str, str] | None = None,
 ) -> Response:
     reader = visitor.reader
     with services.database.begin() as work:
@@ -68,6 +98,10 @@ def _page(
         course = courses.course_of(work, reader, offered.course_slug)
         history = submissions.list_submissions(work, reader, SubmissionQuery(assignment=slug, limit=_HISTORY))
         now = submissions.seen_at(work)
+    asked = services.questions.of(services.blobs, offered.spec)
+    before = history.lines[0].submission if history.lines and not is_staff else None
+    # Each submission stands for itself: whoever mends the code alone would otherwise lose the answers.
+    fields = answer_fields(asked, typed) if typed is not None else fields_as_before(services.blobs, asked, before)
     return page(
         request,
         "assignment.html",
@@ -80,6 +114,9 @@ def _page(
         is_staff=is_staff,
         lines=history.lines,
         has_more=bool(history.next_cursor),
+        parts=fields_by_part(fields, offered.spec.definition),
+        from_before=before if typed is None and before is not None and any(field.value for field in fields) else None,
+        is_typed=typed is not None and any(field.value for field in fields),
         cost="" if is_staff else cost_of(standing, history.lines),
         key=token_urlsafe(16),
         problem="" if problem is None else problems.detail_of(problem),

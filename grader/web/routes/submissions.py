@@ -20,6 +20,7 @@ from grader.storage.blobs import BlobMissing, Blobs
 from grader.storage.database import Work
 from grader.web import charts
 from grader.web.access import IdInPath, TheServices, TheVisitor, Words
+from grader.web.answers import given_answers
 from grader.web.card import Card, card_of
 from grader.web.facts import claims_of, notes_of
 from grader.web.render import page
@@ -74,6 +75,7 @@ def show(
         runs = submissions.runs_of(work, reader, found) if is_staff else []
         trail = audit.trail(work, reader, f"submission:{found.id}") if is_staff else []
         now = submissions.seen_at(work)
+    asked = services.questions.of(services.blobs, seen.offered.spec)
     return page(
         request,
         "submission.html",
@@ -91,6 +93,7 @@ def show(
         stage_notes=notes_of(seen.run.facts),
         claims=claims_of(seen.run.facts),
         trail=trail,
+        answers=given_answers(services.blobs, asked, found),
         again=bool(again),
         now=now,
     )

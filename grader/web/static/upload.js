@@ -26,14 +26,13 @@
     problem.append(box);
   };
 
-  // Another file is another upload: the key that makes a repetition harmless must not bind the two.
+  // Another file, or other answers, are another upload: the key that makes a repetition harmless must not bind the two.
   const newKey = () => {
     const bytes = crypto.getRandomValues(new Uint8Array(16));
     form.elements.idempotency_key.value = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
   };
 
   const chosen = () => {
-    newKey();
     say("");
     const one = file.files[0];
     news.textContent = one ? `${one.name}, ${size(one.size)}` : "";
@@ -62,6 +61,7 @@
     if (request.status === 401) {
       say("You are no longer signed in; sign in in another tab, then hand in again here.");
     } else {
+      if (answer.code === "bad-answers") form.dispatchEvent(new CustomEvent("refused", { detail: answer.errors }));
       say(answer.detail || "The upload was not taken; try again in a moment.");
     }
   };
@@ -91,7 +91,10 @@
 
   form.classList.add("can-drop");
   file.addEventListener("change", chosen);
+  form.addEventListener("change", newKey);
   form.addEventListener("submit", (event) => {
+    // Answers are looked at by answers.js, or without it by the server.
+    if (event.submitter && event.submitter.id === "look") return;
     event.preventDefault();
     say("");
     const one = file.files[0];
@@ -117,6 +120,7 @@
       return;
     }
     file.files = event.dataTransfer.files;
+    newKey();
     chosen();
     send.focus();
   });

@@ -86,6 +86,23 @@ def test_the_file_wins_over_the_cell_and_absence_is_said(hand_in):
     assert both.answers()["answers"] == {"A1": 1, "A2": 2}
 
 
+def test_what_came_beside_the_files_wins_over_both_question_by_question(hand_in):
+    files = {"answers.toml": "A1 = 1\nA2 = 1", "a.ipynb": notebook("# answers\nA1 = 2\nA2 = 2\nA3 = 2")}
+    found = hand_in(files, answers={"A1": [[3]], "A4": "3"}).answers()
+    assert found["answers"] == {"A1": [[3]], "A2": 1, "A3": 2, "A4": "3"}
+    assert found["source"] == "a.ipynb cell 1, answers.toml, beside the files"
+
+
+def test_answers_in_the_files_however_many_push_none_of_those_beside_them_out(hand_in):
+    text = "\n".join(f"q{number} = {number}" for number in range(1000))
+    assert hand_in({"answers.toml": text}, answers={"A1": 3}).answers()["answers"]["A1"] == 3
+
+
+def test_answers_beside_the_files_are_enough(hand_in):
+    found = hand_in({"a.py": "x = 1"}, answers={"A1": 3}).answers()
+    assert (found["answers"], found["notes"]) == ({"A1": 3}, [])
+
+
 def test_no_answers_is_said(hand_in):
     found = hand_in({"a.py": "x = 1"}).answers()
     assert found["answers"] == {}
