@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from colourisation.diagrams import SIX_BLOCKS
 from colourisation.formulas import HEADER, tables
+from notebook_2020 import batch_sizes
 
 
 def questions() -> str:
     """The text of `questions.toml`."""
-    return "\n".join([HEADER, *tables("A3", SIX_BLOCKS)])
+    return "\n".join([HEADER, *tables("A3", SIX_BLOCKS), batch_sizes.tables()])
 
 
 if __name__ == "__main__":

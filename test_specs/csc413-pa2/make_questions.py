@@ -13,13 +13,17 @@ import sympy
 from colourisation.counting import rows
 from colourisation.diagrams import SIX_BLOCKS
 from colourisation.formulas import HEADER, NC, NF, NIC, H, K, W, as_text, tables
+from notebook_2020 import batch_sizes
 
 _LAYERS = ("b1", "b2", "b3", "b4", "b5", "out")
 _FOUR_TIMES = r"(4|4\.0+|400 ?%|x ?4|4 ?x|4 times|four times|quadrupled?s?|2 ?[x*] ?2)"
-_FACTORS = {
-    "weights": r"(1|1\.0+|100 ?%|no change|not changed|unchanged|(it|they)? ?(stays?|remains?)? ?(the )?same)",
-    "outputs": _FOUR_TIMES,
-    "connections": _FOUR_TIMES,
+_UNCHANGED = r"(1|1\.0+|100 ?%|no change|not changed|unchanged|(it|they)? ?(stays?|remains?)? ?(the )?same)"
+_FACTORS = {"weights": _UNCHANGED, "outputs": _FOUR_TIMES, "connections": _FOUR_TIMES}
+# C5 asks the same of the segmentation network.
+_ALL_FACTORS = {
+    **{f"A3.{quantity}_factor": (words, "") for quantity, words in _FACTORS.items()},
+    "C5.memory_factor": (_FOUR_TIMES, "Think of the results of the layers, which are kept for the backward pass. "),
+    "C5.parameters_factor": (_UNCHANGED, "Think of what a convolution's weight has for sizes. "),
 }
 
 
@@ -47,18 +51,22 @@ def layer_tables() -> Iterator[str]:
             )
 
 
-def factor_tables() -> Iterator[str]:
-    for quantity, words in _FACTORS.items():
+def factor_tables(part: str) -> Iterator[str]:
+    for name, (words, hint) in _ALL_FACTORS.items():
+        if not name.startswith(part):
+            continue
         yield (
-            f'[[question]]\nid = "A3.{quantity}_factor"\nkind = "text"\n'
-            f"hint = \"Say how many times as many there are, such as 3 or 300 %.\"\naccept = ['{words}']\n"
+            f'[[question]]\nid = "{name}"\nkind = "text"\n'
+            f"hint = \"{hint}Say how many times as many there are, such as 3 or 300 %.\"\naccept = ['{words}']\n"
         )
 
 
 def questions() -> str:
     """The text of `questions.toml`."""
     totals = [table for table in tables("A3", SIX_BLOCKS) if "_doubled" not in table]
-    return "\n".join([HEADER, *totals, *layer_tables(), *factor_tables()])
+    return "\n".join(
+        [HEADER, *totals, *layer_tables(), *factor_tables("A3"), batch_sizes.tables(), *factor_tables("C5")]
+    )
 
 
 if __name__ == "__main__":
