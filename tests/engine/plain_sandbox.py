@@ -1,14 +1,12 @@
-"""Plain subprocesses in place of sandboxes. Only tests may do that: the product has no such backend."""
+"""Plain processes in place of sandboxes. Only tests may do that: the product has no such backend."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 from grader.domain.ending import Ending, EndingReason
 from grader.engine.sandbox.base import Readiness, SandboxProfile
+from tests.engine.plain_probe import PlainProcess
 
 
 class PlainSandbox:
@@ -17,12 +15,8 @@ class PlainSandbox:
     name = "plain"
 
     def __init__(self, scratch: Path) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "grader.engine.probe"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=scratch,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "GRADER_PROBE_WARM": "0"},
-        )  # fmt: skip
-        self.read_fd = self._process.stdout.fileno()
-        self.write_fd = self._process.stdin.fileno()
+        self._process = PlainProcess(scratch)
+        self.read_fd, self.write_fd = self._process.read_fd, self._process.write_fd
         self._reason: EndingReason | None = None
 
     @property
@@ -33,23 +27,20 @@ class PlainSandbox:
         """It never was anywhere else."""
 
     def is_alive(self) -> bool:
-        return self._process.poll() is None
+        return self._process.is_alive()
 
     def kill(self, reason: EndingReason = EndingReason.KILLED) -> None:
         self._reason = self._reason or reason
         self._process.kill()
-        self._process.wait()
 
     def close(self) -> None:
         self.kill()
-        self._process.stdout.close()
-        self._process.stdin.close()
+        self._process.close()
 
     def ending(self) -> Ending:
-        if self._reason is None:
-            self._process.wait(5)
+        status = self._process.wait(5)
         reason = self._reason or EndingReason.EXITED
-        return Ending(reason=reason, exit_code=self._process.returncode, peak_bytes=1000, cpu_s=0.25)
+        return Ending(reason=reason, exit_code=status, peak_bytes=1000, cpu_s=0.25)
 
     def stderr(self) -> str:
         return ""

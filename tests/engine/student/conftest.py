@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from grader.engine.student.client import ProbeClient
 from grader.engine.student.session import LoadOrder, Session
 from grader.engine.student.student import Student, SubmissionFacts
 from grader.engine.wire.frames import FramePipe
+from tests.engine.plain_probe import PlainProcess
 
 PRELUDE = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n"
 
@@ -24,30 +23,23 @@ class PlainProbe:
 
     def __init__(self, scratch: Path) -> None:
         self._scratch = scratch
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self.processes: list[PlainProcess] = []
         self.reasons: list[EndingReason] = []
 
     def connect(self) -> ProbeClient:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "grader.engine.probe"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=self._scratch,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "GRADER_PROBE_WARM": "0"},
-        )  # fmt: skip
+        process = PlainProcess(self._scratch)
         self.processes.append(process)
-        pipe = FramePipe(os.dup(process.stdout.fileno()), os.dup(process.stdin.fileno()))
-        process.stdout.close()
-        process.stdin.close()
+        pipe = FramePipe(os.dup(process.read_fd), os.dup(process.write_fd))
 
         def lost(reason: EndingReason) -> Ending:
             self.reasons.append(reason)
-            process.kill()
-            return Ending(reason=reason, exit_code=process.wait())
+            return Ending(reason=reason, exit_code=process.kill())
 
         return ProbeClient(pipe, lost)
 
     def stop(self) -> None:
         for process in self.processes:
-            process.kill()
-            process.wait()
+            process.close()
 
 
 @pytest.fixture

@@ -1,0 +1,184 @@
+"""Types, all tests and a proof of every spec as pieces side by side: `make test` calls it with .venv's Python.
+
+A free lane takes the next piece, so the lanes end at about the same time whatever a machine is slow at. The pieces
+share no folder and no server. The first one that fails ends the rest, and its output is shown.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+BIN = ROOT / ".venv" / "bin"
+LOGS = ROOT / "var" / "tests"
+# Many tests wait for a process, a browser or a lease where others compute: one lane more than processors pays.
+MORE_LANES = 1
+LOOK_S = 0.1
+STOP_S = 30.0
+# In the background of the tests that need no Docker.
+MAKE_IMAGE = "sh docker/start-engine.sh >var/engine.log 2>&1 && nice sh docker/build-sandbox.sh >var/image.log 2>&1"
+# Folders that share a process of pytest, in the order in which they are taken: the longest first. What is named
+# nowhere comes last. Those that import torch are apart from those that do not: Hypothesis would look for constants
+# in all of torch's modules.
+TOGETHER: dict[str, tuple[str, ...]] = {
+    "acceptance": ("acceptance",),
+    "faults": ("faults",),
+    "server": ("server", "local", "worker"),
+    "attacks": ("attacks",),
+    "web": ("web",),
+    "engine": ("engine/test_*.py", "engine/harness"),
+    "probe": ("engine/probe", "engine/student", "engine/sandbox", "specs"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A command whose status says whether all is well."""
+
+    name: str
+    command: tuple[str, ...]
+    needs_image: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Running:
+    """A piece under way, with its output in a file."""
+
+    piece: Piece
+    process: subprocess.Popen[bytes]
+    log: Path
+    began: float
+
+
+def pieces(scratch: Path) -> list[Piece]:
+    """Every test once, and a proof of every spec."""
+    tests = ROOT / "tests"
+    named = {name: [path for glob in globs for path in sorted(tests.glob(glob))] for name, globs in TOGETHER.items()}
+    taken = {path for paths in named.values() for path in paths}
+    named["others"] = _not_in(taken, tests)
+    types = Piece(name="types", command=(str(BIN / "mypy"),))
+    made = [
+        _pytest(scratch, name, "not docker", [str(path.relative_to(ROOT)) for path in paths])
+        for name, paths in named.items()
+    ]
+    proofs = [
+        Piece(
+            name=f"proof of {path.parent.name}",
+            command=(str(BIN / "grader"), "spec", "check", path.parent.name),
+            needs_image=True,
+        )
+        for path in sorted((ROOT / "test_specs").glob("*/assignment.toml"))
+    ]
+    return [types, *made, _pytest(scratch, "docker", "docker", ["tests"], needs_image=True), *proofs]
+
+
+def _not_in(taken: set[Path], folder: Path) -> list[Path]:
+    """What of a folder's tests is in none of the others, in as few paths as possible."""
+    found: list[Path] = []
+    for path in sorted(folder.iterdir()):
+        if path in taken or not (path.is_dir() or path.match("test_*.py")) or path.name == "__pycache__":
+            continue
+        found += _not_in(taken, path) if any(path in one.parents for one in taken) else [path]
+    return found
+
+
+def _pytest(scratch: Path, name: str, marks: str, paths: list[str], *, needs_image: bool = False) -> Piece:
+    command = (str(BIN / "python"), "-m", "pytest", "-m", marks, "--basetemp", str(scratch / name), *paths)
+    return Piece(name=name, command=command, needs_image=needs_image)
+
+
+def start(piece: Piece) -> Running:
+    """In a session of its own, so that a Ctrl-C is passed on by us alone."""
+    log = LOGS / f"{piece.name.replace(' ', '-')}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            piece.command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+    return Running(piece=piece, process=process, log=log, began=time.monotonic())
+
+
+def stop(running: Iterable[Running]) -> None:
+    """As Ctrl-C does, so that each ends what it started; after a while as kill -9 does."""
+    for one in running:
+        if one.process.poll() is None:
+            one.process.send_signal(signal.SIGINT)
+    for one in running:
+        try:
+            one.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            one.process.kill()
+            one.process.wait()
+
+
+def run(waiting: list[Piece], image: subprocess.Popen[bytes], lanes: int) -> bool:
+    """Whether all is well; the first thing that is not is told, and the rest is stopped."""
+    running: list[Running] = []
+    try:
+        while waiting or running:
+            for one in [one for one in running if one.process.poll() is not None]:
+                running.remove(one)
+                if not tell(one):
+                    return False
+            if image.poll() not in {None, 0}:
+                say("The Docker engine or the sandbox image could not be made; see var/engine.log and var/image.log.")
+                return False
+            ready = [piece for piece in waiting if image.poll() == 0 or not piece.needs_image]
+            for piece in ready[: lanes - len(running)]:
+                waiting.remove(piece)
+                running.append(start(piece))
+            time.sleep(LOOK_S)
+    finally:
+        stop(running)
+    return True
+
+
+def tell(ended: Running) -> bool:
+    """A line about a piece that went well, everything about one that did not."""
+    output = ended.log.read_text(errors="replace").strip()
+    took = f"{ended.piece.name}, {time.monotonic() - ended.began:.0f} s"
+    if ended.process.returncode == 0:
+        say(f"ok      {took}: {output.rpartition(chr(10))[2]}")
+        return True
+    say(f"{output}\nFAILED  {took}, status {ended.process.returncode}; the output above is in {ended.log}")
+    return False
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """The whole of it: 0 if all is well, 1 if not."""
+    # As Ctrl-C: what was started is stopped.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    os.chdir(ROOT)
+    LOGS.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    scratch = Path(tempfile.mkdtemp(prefix="grader-lanes-"))
+    image = subprocess.Popen(["sh", "-c", MAKE_IMAGE], start_new_session=True)
+    try:
+        is_well = run(pieces(scratch), image, (os.cpu_count() or 1) + MORE_LANES)
+    except KeyboardInterrupt:
+        say("Stopped.")
+        is_well = False
+    finally:
+        if image.poll() is None:
+            os.killpg(image.pid, signal.SIGTERM)
+        image.wait()
+        shutil.rmtree(scratch, ignore_errors=True)
+    say(f"{'All is well' if is_well else 'Not all is well'} after {time.monotonic() - began:.0f} s.")
+    return 0 if is_well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
