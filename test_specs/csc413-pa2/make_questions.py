@@ -16,8 +16,16 @@ from colourisation.formulas import HEADER, NC, NF, NIC, H, K, W, as_text, tables
 from notebook_2020 import batch_sizes
 
 _LAYERS = ("b1", "b2", "b3", "b4", "b5", "out")
-_FOUR_TIMES = r"(4|4\.0+|400 ?%|x ?4|4 ?x|4 times|four times|quadrupled?s?|2 ?[x*] ?2)"
-_UNCHANGED = r"(1|1\.0+|100 ?%|no change|not changed|unchanged|(it|they)? ?(stays?|remains?)? ?(the )?same)"
+# A factor may have either sign of multiplication beside it.
+_TIMES = "[x\u00d7]"
+_FOUR_TIMES = (
+    rf"(4|4\.0+|400 ?%|{_TIMES} ?4|4 ?{_TIMES}|(4|four) times( as (many|much))?|quadrupled?s?|2 ?({_TIMES}|\*) ?2)\.?"
+)
+_UNCHANGED = (
+    rf"(1|1\.0+|100 ?%|{_TIMES} ?1|1 ?{_TIMES}|(1|one) times|once|no change"
+    r"|((it|they|that) )?((is |are )?(not|never) changed?|do(es)?(n.?t| not) change"
+    r"|((is|are|stays?|remains?) )?(unchanged|constant|the same|same)))\.?"
+)
 _FACTORS = {"weights": _UNCHANGED, "outputs": _FOUR_TIMES, "connections": _FOUR_TIMES}
 # C5 asks the same of the segmentation network.
 _ALL_FACTORS = {

@@ -50,7 +50,7 @@ def make_a_table(student: Student) -> None:
     )
     expect(
         len({row[1:] for row in rows}) > 1,
-        f"The rows of {QUESTION} have the same loss and accuracy for every batch size; enter what each training reached.",
+        f"The rows of {QUESTION} all have the same loss and accuracy; enter what each training reached.",
     )
 
 
