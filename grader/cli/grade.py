@@ -16,6 +16,7 @@ from grader.specs.load import Spec
 
 if TYPE_CHECKING:
     from grader.cli.progress import LiveProgress
+    from grader.engine.pipeline import GradeOptions
 
 MAX_JOBS = 64
 
@@ -50,6 +51,10 @@ def grade(
         typer.Option("--only", metavar="GLOB", help="Run only checks or parts with such an id (may be repeated)."),
     ] = None,
     no_train: Annotated[bool, typer.Option("--no-train", help="Leave the training checks out.")] = False,
+    answers: Annotated[
+        Path | None,
+        typer.Option("--answers", metavar="F", help="Written answers (TOML or JSON) to go with one hand-in."),
+    ] = None,
 ) -> None:
     """Grade hand-ins and print a score card for each.
 
@@ -60,7 +65,6 @@ def grade(
     from grader.cli.collect import collect
     from grader.cli.exits import exit_of_reports
     from grader.cli.files_out import refuse_unwritable
-    from grader.engine.pipeline import GradeOptions
     from grader.specs.load import load_spec
 
     spec = load_spec(assignment)
@@ -70,9 +74,8 @@ def grade(
     for path in (junit, gradescope):
         refuse_unwritable(path, folder=several)
     jobs = min(jobs, len(hand_ins))
-    todo = batch.Batch(
-        spec=spec, hand_ins=hand_ins, options=GradeOptions(only=tuple(only or ()), train=not no_train), jobs=jobs
-    )
+    options = _options(spec, only=only, train=not no_train, answers=answers, several=several)
+    todo = batch.Batch(spec=spec, hand_ins=hand_ins, options=options, jobs=jobs)
     opened = batch.open_engine(
         sandbox=sandbox and sandbox.value, jobs=jobs, expected=len(hand_ins), limits=spec.assignment.limits
     )
@@ -86,6 +89,17 @@ def grade(
         console_for().print(summary(reports, spec.assignment))
     _write_files(spec, reports, csv=csv, junit=junit, gradescope=gradescope, several=several)
     raise typer.Exit(exit_of_reports(reports))
+
+
+def _options(spec: Spec, *, only: list[str] | None, train: bool, answers: Path | None, several: bool) -> GradeOptions:
+    from grader.cli.answers import answers_for
+    from grader.domain.errors import BadArguments
+    from grader.engine.pipeline import GradeOptions
+
+    if answers is not None and several:
+        raise BadArguments("--answers goes with one hand-in; grade them one by one.")
+    given = answers_for(spec, answers) if answers is not None else {}
+    return GradeOptions(only=tuple(only or ()), train=train, answers=given)
 
 
 def watching(spec: Spec) -> LiveProgress | nullcontext[None]:

@@ -8,9 +8,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from grader.answers.given import packed
 from grader.domain.course import Role
 from grader.domain.gradebook import GradebookQuery
 from grader.domain.grading import GradingRun, Queue
@@ -63,12 +65,15 @@ class Desk:
     def database(self) -> Database:
         return self.place.database
 
-    def hand_in(self, content: bytes = b"x = 1\n", name: str = "model.py") -> str:
+    def hand_in(
+        self, content: bytes = b"x = 1\n", name: str = "model.py", answers: dict[str, Any] | None = None
+    ) -> str:
         stored = self.place.blobs.put(content)
+        written = None if answers is None else self.place.blobs.put(packed(answers)).sha256
         with self.database.begin() as work:
             reader = accounts.reader_for(work, accounts.find_person(work, STUDENT).id)
             assignment = assignments.offered(work, reader, self.slug)
-            upload = Upload(name=name, sha256=stored.sha256, size_bytes=stored.size_bytes)
+            upload = Upload(name=name, sha256=stored.sha256, size_bytes=stored.size_bytes, answers_sha256=written)
             return submissions.receive(work, reader, assignment, upload).id
 
     def grade_next(self) -> bool:

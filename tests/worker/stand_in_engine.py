@@ -39,6 +39,7 @@ class StandInEngine:
     then: Callable[[RunReport], RunReport] = lambda report: report
     begins: int = 1
     calls: list[tuple[tuple[Stage, ...], str | None]] = field(default_factory=list)
+    answers: list[dict[str, object]] = field(default_factory=list)
 
     def grade(
         self,
@@ -51,6 +52,7 @@ class StandInEngine:
         assert options is not None
         assert on_event is not None
         self.calls.append((options.stages, options.seed))
+        self.answers.append(dict(options.answers))
         results: list[CheckResult] = []
         for _ in range(self.begins):
             on_event(Event(kind="plan", plan=PLAN))

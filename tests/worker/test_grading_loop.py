@@ -41,6 +41,15 @@ def test_a_hand_in_goes_through_gate_unit_and_train_to_its_score(desk):
     assert run.facts["train"]["sandbox"] == "stand-in"
 
 
+def test_every_stage_gets_the_answers_that_came_beside_the_file(desk):
+    desk.hand_in(answers={"A.count": 3, "B.kernel": [[1, "x"]]})
+    desk.grade_all()
+    assert desk.engine.answers == [{"A.count": 3, "B.kernel": [[1, "x"]]}] * 2
+    desk.hand_in(b"x = 2\n")
+    desk.grade_next()
+    assert desk.engine.answers[-1] == {}
+
+
 def test_all_stages_of_a_run_share_its_seed(desk):
     desk.hand_in()
     desk.grade_all()

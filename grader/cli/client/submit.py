@@ -20,6 +20,9 @@ _INTERRUPTED = 130
 def submit(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A zip, a notebook or a Python file.")],
     assignment: Annotated[str, typer.Option("--assignment", "-a", metavar="SLUG", help="What it is handed in for.")],
+    answers: Annotated[
+        Path | None, typer.Option("--answers", metavar="F", help="Written answers (TOML or JSON) to go with it.")
+    ] = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Stop after the receipt.")] = False,
     as_json: Json = False,
     url: Url = None,
@@ -30,12 +33,14 @@ def submit(
     Exit status: 0 graded, whatever the score (with --no-wait: received); 2 refused or rejected; 3 the service cannot be
     reached or failed.
     """
+    from grader.cli.answers import answers_text
     from grader.cli.client.service import LONG_PATIENCE_S
     from grader.cli.client.upload import read_file, upload
 
     content = read_file(file)
+    written = answers_text(answers) if answers is not None else ""
     with service_at(url, token, patience_s=LONG_PATIENCE_S) as service:
-        receipt = upload(service, assignment, file.name, content)
+        receipt = upload(service, assignment, file.name, content, answers=written)
         if no_wait and as_json:
             print_json(receipt)
             return
@@ -114,6 +119,8 @@ def _print_receipt(receipt: dict[str, Any], url: str, *, to_stderr: bool) -> Non
         f"  sha256  {as_words(receipt.get('sha256'))}",
         f"  time    {as_time(receipt.get('received_at'))}" + (f", {late} days late" if late else ""),
     ]
+    if answers := receipt.get("answers_sha256"):
+        lines.append(f"  answers {as_words(answers)} (sha256)")
     if page := as_words((receipt.get("links") or {}).get("page")):
         lines.append(f"  page    {url}{page}")
     console = console_for(stderr=to_stderr)

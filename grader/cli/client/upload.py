@@ -37,14 +37,15 @@ def read_file(path: Path) -> bytes:
         raise BadArguments(f"{shown} cannot be read: {(error.strerror or 'unknown reason').lower()}.") from error
 
 
-def upload(service: Service, assignment: str, name: str, content: bytes) -> dict[str, Any]:
-    """The receipt. However often the request has to be sent, it makes one submission."""
+def upload(service: Service, assignment: str, name: str, content: bytes, *, answers: str = "") -> dict[str, Any]:
+    """The receipt. However often the request has to be sent, it makes one submission. `answers` is JSON or TOML."""
     from grader.cli.client.service import object_of
 
     answer = service.send(
         "POST",
         f"/assignments/{quote(assignment, safe='')}/submissions",
         again=True,
+        data={"answers": answers} if answers else {},
         files={"file": (name, content, "application/octet-stream")},
         headers={"Idempotency-Key": secrets.token_hex(16)},
     )
