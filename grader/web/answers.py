@@ -58,7 +58,7 @@ def fields_as_before(blobs: Blobs, asked: Sequence[AskedQuestion], before: Submi
 def fields_by_part(fields: Sequence[AnswerField], definition: Assignment) -> list[PartOfForm]:
     """The fields in their order, under the parts that their ids begin with."""
     titles = {str(part.id): part.title for part in definition.part}
-    grouped = groupby(fields, key=lambda field: field.id.partition(".")[0])
+    grouped = groupby(fields, key=lambda field: field.id.rpartition(".")[0])
     return [PartOfForm(id=part, title=titles.get(part, ""), fields=tuple(group)) for part, group in grouped]
 
 
