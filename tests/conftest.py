@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
+from pathlib import Path
 
 import pytest
+from hypothesis.internal import scrutineer
 
 pytest_plugins = ["tests.database_fixtures"]
+
+# Hypothesis takes constants out of every imported module that is not installed in site-packages, and torch is
+# elsewhere (see the Makefile): that is thousands of files, and 14 s to a minute in the first property test.
+_torch = importlib.util.find_spec("torch")
+if _torch is not None and _torch.origin is not None:
+    scrutineer.SITE_PACKAGES_DIRS.add(Path(_torch.origin).resolve().parents[1])
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -38,6 +38,8 @@ IDEAS = {
     "a trace function": "class P:\n    import sys\n    def t(frame, event, arg):\n        if 'passed' in frame.f_locals: frame.f_locals['passed'] = True\n    sys.settrace(t)\n",
     "an exit hook and a thread": "class P:\n    import atexit, threading, time, os\n    atexit.register(lambda: os._exit(0))\n    def forever():\n        while True: time.sleep(0.01)\n    threading.Thread(target=forever, daemon=True).start()\n",
 }
+# It costs every check that calls the network a sandbox: some of them say it all.
+ONLY = {"frames written early": ("A1.cnn-output", "A1.cnn-forward", "A1.cnn-gradients", "A3.*")}
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +55,12 @@ def floor(engine, spec):
 def test_an_idea_wins_no_point(engine, spec, floor, idea):
     from grader.engine.pipeline import GradeOptions
 
-    report = engine.grade(
-        spec, "cnn.ipynb", notebook(EMPTY_MODEL, IDEAS[idea]), GradeOptions(train=False, seed="attack")
-    )
+    options = GradeOptions(only=ONLY.get(idea, ()), train=False, seed="attack")
+    report = engine.grade(spec, "cnn.ipynb", notebook(EMPTY_MODEL, IDEAS[idea]), options)
     gained = {result.id: result.points for result in report.checks if result.points > floor[result.id]}
     assert gained == {}
+    if idea in ONLY:
+        assert [result.status for result in report.checks if result.part == "A1"].count("error") == 3, "it was tried"
     looked = [result.output for result in report.checks if "FOUND" in result.output]
     assert bool(looked) == (idea == "caller's frames"), "the idea was tried"
     assert all("expect" not in output.replace("FOUND []", "") for output in looked)

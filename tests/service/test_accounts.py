@@ -17,6 +17,16 @@ from tests.builders import a_course, a_person
 
 PASSWORD = "correct horse battery"
 HOME = "192.0.2.1"
+PRODUCTION = accounts._HASHER
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(monkeypatch):
+    """A hash of production strength costs a tenth of a second of a processor; those who test it put it back."""
+    accounts._nobodys_hash.cache_clear()
+    monkeypatch.setattr(accounts, "_HASHER", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    yield
+    accounts._nobodys_hash.cache_clear()
 
 
 def make(database, email="ada@example.org", **more):
@@ -177,7 +187,16 @@ def test_guesses_that_come_at_once_are_all_counted(database):
     assert outcomes.count(TooManyAttempts) == 7
 
 
-def test_old_parameters_of_the_hash_are_renewed_at_sign_in(database):
+def test_a_hash_costs_what_rfc_9106_recommends_for_little_memory(database, monkeypatch):
+    monkeypatch.setattr(accounts, "_HASHER", PRODUCTION)
+    make(database)
+    with database.begin() as work:
+        kept = work.session.scalars(select(PersonRow.password_hash)).one()
+    assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+
+
+def test_old_parameters_of_the_hash_are_renewed_at_sign_in(database, monkeypatch):
+    monkeypatch.setattr(accounts, "_HASHER", PRODUCTION)
     person = make(database)
     weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
     with database.begin() as work:
