@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from grader.answers.asked import FILE_NAME, asked_in
 from grader.domain.grading import SpecVersion
 from grader.service import assignments
 from grader.specs.load import load_spec
@@ -20,6 +21,10 @@ def publish_from_folder(work: Work, blobs: Blobs, slug: str) -> SpecVersion:
 
     """
     spec = load_spec(slug)
+    questions = spec.folder / FILE_NAME
+    if questions.is_file():
+        # Better said to whoever publishes it than found out by students.
+        asked_in(questions.read_bytes())
     stored = blobs.put(pack(spec))
     return assignments.publish_spec(
         work, definition=spec.assignment, spec_slug=spec.slug, version=spec.version, blob=stored.sha256
