@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from hypothesis.internal import scrutineer
 
 pytest_plugins = ["tests.database_fixtures"]
@@ -17,6 +18,10 @@ pytest_plugins = ["tests.database_fixtures"]
 _torch = importlib.util.find_spec("torch")
 if _torch is not None and _torch.origin is not None:
     scrutineer.SITE_PACKAGES_DIRS.add(Path(_torch.origin).resolve().parents[1])
+
+# How long an example takes says more about what else the machine does than about us.
+settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ours")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -38,7 +38,7 @@ class PlainSandbox:
         self._process.close()
 
     def ending(self) -> Ending:
-        status = self._process.wait(5)
+        status = self._process.wait(60)
         reason = self._reason or EndingReason.EXITED
         return Ending(reason=reason, exit_code=status, peak_bytes=1000, cpu_s=0.25)
 

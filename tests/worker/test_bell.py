@@ -4,9 +4,11 @@ import threading
 
 from worker.bell import Bell
 
+SILENCE_S = 0.3
 
-def rung(bell: Bell) -> bool:
-    """Whether waiting ends before a long time is over."""
+
+def rung(bell: Bell, *, within_s: float = 60) -> bool:
+    """Whether waiting ends within so many seconds; a bell that has rung is heard at once, but on a busy machine."""
     done = threading.Event()
 
     def wait() -> None:
@@ -14,14 +16,14 @@ def rung(bell: Bell) -> bool:
         done.set()
 
     threading.Thread(target=wait, daemon=True).start()
-    return done.wait(0.3)
+    return done.wait(within_s)
 
 
 def test_a_ring_that_nobody_hears_is_kept_for_the_next_who_waits():
     bell = Bell(2)
     bell.ring()
     assert rung(bell)
-    assert not rung(bell)
+    assert not rung(bell, within_s=SILENCE_S)
 
 
 def test_a_ring_wakes_who_waits():
@@ -37,7 +39,7 @@ def test_a_thousand_rings_wake_each_slot_once():
     bell = Bell(2)
     for _ in range(1000):
         bell.ring()
-    assert [rung(bell) for _ in range(3)] == [True, True, False]
+    assert [rung(bell), rung(bell), rung(bell, within_s=SILENCE_S)] == [True, True, False]
 
 
 def test_waiting_ends_by_itself():

@@ -131,7 +131,7 @@ class Probe:
     def close(self):
         self.pipe.close()
         try:
-            return self.process.wait(10)
+            return self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()

@@ -1,7 +1,6 @@
 """FIT and PREDICT: the fixed loop, judged by what it sends."""
 
 import math
-import time
 
 import pytest
 import torch
@@ -128,10 +127,9 @@ def test_it_stops_when_told(probe, points):
 
 
 def test_it_stops_at_its_budget_with_a_last_report(probe, points):
-    started = time.monotonic()
     outcome, events = fit(probe, "Slow", *points, steps=10_000, budget_s=0.5, report_every=1000)
-    assert time.monotonic() - started < 5
     assert outcome["stopped"] == "budget"
+    assert outcome["steps"] < 10_000
     assert [event["step"] for event in events] == [outcome["steps"]]
 
 

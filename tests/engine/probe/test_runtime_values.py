@@ -261,5 +261,5 @@ def test_the_delegated_requests(probe):
 def test_the_end_of_the_pipe_is_the_end():
     probe = Probe()
     probe.pipe.write(Kind.GO_ON, 1, b"\x80")
-    assert probe.process.wait(10) == 3
+    assert probe.process.wait(60) == 3
     probe.pipe.close()

@@ -3,13 +3,16 @@ from __future__ import annotations
 import os
 import socket
 import struct
-import time
+import threading
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from grader.engine.sandbox.relay import Relay, StreamSplitter
 from grader.engine.sandbox.stderr_tail import KEPT_BYTES, StderrTail
+
+# Generous: it bounds what has to happen, and is no measurement.
+PATIENCE_S = 60.0
 
 
 def framed(stream: int, data: bytes) -> bytes:
@@ -41,7 +44,7 @@ def test_output_to_the_pipe_and_error_to_the_tail_then_end_of_file() -> None:
     made, engine, tail = relay()
     with engine:
         engine.sendall(framed(1, b"frame") + framed(2, b"warning") + framed(1, b"s"))
-    made.join(5)
+    made.join(PATIENCE_S)
     assert not made.is_open()
     assert os.read(made.read_fd, 100) == b"frames"
     assert os.read(made.read_fd, 100) == b""
@@ -62,9 +65,10 @@ def test_what_nobody_reads_stays_with_the_engine() -> None:
         except TimeoutError:
             pass
         assert sent < 1 << 22
-        began = time.monotonic()
-        made.stop()
-        assert time.monotonic() - began < 2
+        stopping = threading.Thread(target=made.stop)
+        stopping.start()
+        stopping.join(PATIENCE_S)
+        assert not stopping.is_alive(), "it waits for somebody who reads"
     os.close(made.read_fd)
 
 
