@@ -156,14 +156,14 @@ FLAWS: dict[str, dict[str, Loss]] = {
 _REFERENCE: dict[str, Loss] = {"cross_entropy": F.cross_entropy, "iou": soft_iou}
 
 
-def train(data: Flowers, loss: Loss, seed: int) -> float:
-    """The best held-out mean IoU that a new last layer reports within STEPS."""
+def train(data: Flowers, loss: Loss, seed: int, *, steps: int = STEPS) -> float:
+    """The best held-out mean IoU that a new last layer reports within `steps`."""
     torch.manual_seed(seed)
     model = stand_ins.prepared_deeplab()
     optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=RATE)
     order = torch.randperm(len(data.train_inputs))
     best = 0.0
-    for step in range(STEPS):
+    for step in range(steps):
         model.train()
         at = order[(torch.arange(BATCH) + step * BATCH) % len(order)]
         value = loss(model(data.train_inputs[at])["out"], data.train_targets[at])
