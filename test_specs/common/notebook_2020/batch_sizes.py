@@ -69,7 +69,7 @@ def _rows(given: Any) -> list[tuple[Fraction, ...]]:
 def _without_percent_signs(given: Any) -> Any:
     if isinstance(given, list):
         return [_without_percent_signs(item) for item in given]
-    return given.replace("%", "") if isinstance(given, str) else given
+    return given.replace("%", "").strip() if isinstance(given, str) else given
 
 
 def _is_number(cell: Any) -> bool:
