@@ -16,13 +16,21 @@ from torch import Tensor
 
 BOUNDARY = 255
 _FORMS = 3
-_SHAPES = (1, 4)
-_RADIUS = (0.16, 0.34)
 _NOISE = 0.04
+# Half the width of an outline, in pixels.
+_OUTLINE = 0.75
 
 
 def scenes(
-    count: int, classes: int, side: int, seed: int, *, boundary: bool = False, rarity: float = 0.0
+    count: int,
+    classes: int,
+    side: int,
+    seed: int,
+    *,
+    boundary: bool = False,
+    rarity: float = 0.0,
+    most: int = 3,
+    radius: tuple[float, float] = (0.16, 0.34),
 ) -> tuple[Tensor, Tensor]:
     """Images (count, 3, side, side) float32 in [0, 1] and labels (count, side, side) int64.
 
@@ -32,6 +40,8 @@ def scenes(
         side: height and width in pixels.
         seed: the same seed draws the same scenes.
         boundary: put 255 on the outline of every shape, as VOC does.
+        most: shapes in a scene, at least one.
+        radius: of shapes, smallest and largest, as a share of the side.
         rarity: class c is drawn with a weight of c to the power of minus this; 0 makes all equally frequent.
     """
     generator = np.random.default_rng(seed)
@@ -40,9 +50,12 @@ def scenes(
     labels = np.zeros((count, side, side), np.int64)
     for image, label in zip(images, labels, strict=True):
         image[:] = _ground(generator, side)
-        for _ in range(int(generator.integers(*_SHAPES))):
+        for _ in range(int(generator.integers(1, most + 1))):
             chosen = int(generator.choice(len(weights), p=weights / weights.sum())) + 1
-            _draw(generator, image, label, chosen, classes, boundary=boundary)
+            distance = _form(generator, chosen % _FORMS, side, radius)
+            _paint(generator, image, label, distance, chosen, (chosen - 1) / (classes - 1))
+            if boundary:
+                label[np.abs(distance) < _OUTLINE] = BOUNDARY
     return torch.from_numpy(images.clip(0, 1)), torch.from_numpy(labels)
 
 
@@ -64,26 +77,23 @@ def _ground(generator: np.random.Generator, side: int) -> np.ndarray:
     return base[:, None, None] + wave + _NOISE * generator.standard_normal((3, side, side))
 
 
-def _draw(
-    generator: np.random.Generator, image: np.ndarray, label: np.ndarray, chosen: int, classes: int, *, boundary: bool
+def _paint(
+    generator: np.random.Generator, image: np.ndarray, label: np.ndarray, distance: np.ndarray, chosen: int, hue: float
 ) -> None:
-    side = label.shape[0]
-    distance = _form(generator, chosen % _FORMS, side)
-    inside = distance < 0
-    hue = ((chosen - 1) / (classes - 1) + generator.normal(0, 0.006)) % 1
+    """Fill where `distance` is negative with the class's colour and stripes, in `image` and `label`."""
+    inside, side = distance < 0, label.shape[0]
+    hue = (hue + generator.normal(0, 0.006)) % 1
     colour = np.array(colorsys.hsv_to_rgb(hue, generator.uniform(0.75, 1.0), generator.uniform(0.7, 1.0)))
     y, x = np.mgrid[0:side, 0:side]
     stripes = 0.1 * np.sin(math.tau * (x if chosen % 2 else y) / (3 + chosen % 4) + generator.uniform(0, math.tau))
     painted = colour[:, None, None] + stripes + _NOISE * generator.standard_normal((3, side, side))
     image[:, inside] = painted[:, inside]
     label[inside] = chosen
-    if boundary:
-        label[np.abs(distance) < 0.75] = BOUNDARY
 
 
-def _form(generator: np.random.Generator, form: int, side: int) -> np.ndarray:
+def _form(generator: np.random.Generator, form: int, side: int, radii: tuple[float, float]) -> np.ndarray:
     """How far each pixel lies outside a turned disc, square or triangle, in pixels; negative inside."""
-    radius = generator.uniform(*_RADIUS) * side
+    radius = generator.uniform(*radii) * side
     middle, turn = generator.uniform(0.1, 0.9, 2) * side, generator.uniform(0, math.tau)
     y, x = np.mgrid[0:side, 0:side]
     y, x = y - middle[0], x - middle[1]
