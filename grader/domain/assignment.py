@@ -26,13 +26,15 @@ class Part(_Strict):
     """One question of the document: checks, items for a person, or both.
 
     `checks` and `points` are a promise: a run in which the test files give another number of checks or another
-    sum of points for this part is a failed run, never a score.
+    sum of points for this part is a failed run, never a score. The points of an `extra` part come on top: full marks
+    are reached without them.
     """
 
     id: Name
     title: str
     points: float = Field(default=0.0, ge=0)
     checks: int = Field(default=0, ge=0)
+    extra: bool = False
     manual: tuple[ManualItem, ...] = ()
 
 
@@ -142,4 +144,5 @@ class Assignment(_Strict):
 
     @property
     def max_points(self) -> float:
-        return sum(part.points for part in self.part)
+        """Full marks. Extra parts can lift a score above it."""
+        return sum(part.points for part in self.part if not part.extra)
