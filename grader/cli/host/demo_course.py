@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from grader.storage.database import Database
 
 COURSE = "demo"
-# How many broken hand-ins there are in all, if the assignments have as many to show.
+# How many broken hand-ins there are in all, but one for each assignment.
 BROKEN = 3
 STAFF_SCOPES = ("read", "submit", "grade", "manage")
 STUDENT_SCOPES = ("read", "submit")
