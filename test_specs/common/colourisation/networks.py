@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import torch
@@ -16,6 +16,8 @@ SIDE = 32
 # Dimensions of a convolution's weight.
 FILTER = 4
 _CONVOLUTION = ("conv2d", "convolution", "conv_transpose2d")
+# What Python says when a class takes other arguments than it is given.
+_OTHER_ARGUMENTS = ("unexpected keyword", "positional argument")
 _NORM = ("batch_norm", "native_batch_norm")
 
 
@@ -41,18 +43,29 @@ class Layout(NamedTuple):
 def build(student: Student, asked: Architecture, setting: Setting) -> RemoteModule:
     """The student's network for one setting, by the course's argument names or in the course's order."""
     spelling = next((candidate for candidate in asked.names if student.defines(candidate)), asked.name)
-    make = getattr(student, spelling)
-    values = (setting.kernel, setting.num_filters, setting.num_colours, setting.num_in_channels)
-    words = ("kernel", "num_filters", "num_colours", "num_in_channels")
-    try:
-        model = make(**dict(zip(words, values, strict=True)))
-    except StudentRaised as error:
-        if "unexpected keyword" not in str(error):
-            raise
-        model = make(*values)
+    model = _called(getattr(student, spelling), setting)
     if not isinstance(model, RemoteModule):
         fail(f"{asked.name}(...) should give an nn.Module.")
     return model
+
+
+def _called(make: Callable[..., object], setting: Setting) -> object:
+    """The class with whichever of the courses' arguments it takes; the older handouts know only grey pictures."""
+    values = (setting.kernel, setting.num_filters, setting.num_colours, setting.num_in_channels)
+    words = ("kernel", "num_filters", "num_colours", "num_in_channels")
+    ways: list[tuple[tuple[int, ...], dict[str, int]]] = [((), dict(zip(words, values, strict=True))), (values, {})]
+    if setting.num_in_channels == 1:
+        ways.append((values[:3], {}))
+    first: StudentRaised | None = None
+    for positional, named in ways:
+        try:
+            return make(*positional, **named)
+        except StudentRaised as error:
+            if not any(words_ in str(error) for words_ in _OTHER_ARGUMENTS):
+                raise
+            first = first or error
+    assert first is not None
+    raise first
 
 
 def pictures(setting: Setting, *, count: int = 2, side: int = SIDE) -> Tensor:

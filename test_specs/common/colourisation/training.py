@@ -32,7 +32,7 @@ SETTING = Setting(kernel=3, num_filters=16, num_colours=24, num_in_channels=1)
 _SHOWN = 8
 
 
-def learns(student: Student, asked: Architecture, bound: ThresholdFacts) -> None:
+def learns(student: Student, asked: Architecture, bound: ThresholdFacts, *, rate: float = RATE) -> None:
     """The student's network, trained by our loop on our data, predicts pictures it has not seen well enough."""
     data = calibrated_on(bound.data_sha256)
     size = (len(data.validation_inputs), SETTING.num_colours, *data.validation_inputs.shape[2:])
@@ -48,7 +48,7 @@ def learns(student: Student, asked: Architecture, bound: ThresholdFacts) -> None
         data.train_inputs,
         data.train_targets,
         batch_size=BATCH,
-        lr=RATE,
+        lr=rate,
         steps=STUDENT_STEPS,
         report_every=REPORT_EVERY,
         budget_s=90,
@@ -114,7 +114,8 @@ class Flaw:
     scores: Callable[[Tensor], Tensor] = lambda scores: scores
     targets: Callable[[Tensor], Tensor] = lambda targets: targets
     model: Callable[[Any], object] = lambda _model: None
-    rate: float = RATE
+    # As a share of the usual rate.
+    rate: float = 1.0
 
 
 def _without_relu(model: nn.Module) -> None:
@@ -145,14 +146,16 @@ FLAWS = (
 )
 
 
-def train(data: Colourisation, diagram: Diagram, seed: int, *, steps: int, flaw: Flaw | None = None) -> float:
+def train(
+    data: Colourisation, diagram: Diagram, seed: int, *, steps: int, flaw: Flaw | None = None, rate: float = RATE
+) -> float:
     """The best held-out cross-entropy that one network reports within `steps` steps."""
     flaw = flaw or Flaw(name="none")
     torch.manual_seed(seed)
     model = Network(SETTING, diagram)
     flaw.model(model)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.Adam(parameters, lr=flaw.rate)
+    optimizer = torch.optim.Adam(parameters, lr=rate * flaw.rate)
     order = torch.randperm(len(data.train_inputs))
     best = float("inf")
     for step in range(steps):
@@ -172,7 +175,12 @@ def train(data: Colourisation, diagram: Diagram, seed: int, *, steps: int, flaw:
 
 
 def rows(
-    name: str, diagram: Diagram, seeds: Iterable[int] = SEEDS, *, reference_steps: int = REFERENCE_STEPS
+    name: str,
+    diagram: Diagram,
+    seeds: Iterable[int] = SEEDS,
+    *,
+    reference_steps: int = REFERENCE_STEPS,
+    rate: float = RATE,
 ) -> Iterator[Row]:
     """Every training that one threshold rests on; a minute and a half on one core.
 
@@ -180,6 +188,6 @@ def rows(
     """
     data = colourisation()
     for seed in seeds:
-        yield Row(name, "reference", seed, train(data, diagram, seed, steps=reference_steps), broken=False)
+        yield Row(name, "reference", seed, train(data, diagram, seed, steps=reference_steps, rate=rate), broken=False)
     for flaw in FLAWS:
-        yield Row(name, flaw.name, 0, train(data, diagram, 0, steps=STUDENT_STEPS, flaw=flaw), broken=True)
+        yield Row(name, flaw.name, 0, train(data, diagram, 0, steps=STUDENT_STEPS, flaw=flaw, rate=rate), broken=True)
