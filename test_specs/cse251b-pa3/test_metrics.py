@@ -34,7 +34,9 @@ def _values(student: Student, names: tuple[str, ...], predicted: Tensor, truth: 
     found = student.supported("measured", name, predicted, truth, scores)
     if not isinstance(found.values, Tensor):
         fail(f"{name} should give numbers.")
-    return found.values.double().flatten(), found.pair is True
+    values = found.values.double().flatten()
+    expect(bool(values.isfinite().any()), f"{name} gives no numbers: is its return statement missing?")
+    return values, found.pair is True
 
 
 def _close(one: Tensor, other: Tensor) -> bool:
