@@ -1,5 +1,7 @@
-"""How the training thresholds were found: `grader spec calibrate` runs it again. The
-reading with 3 channels before the scores learns more slowly than the other."""
+"""How the training thresholds were found: `grader spec calibrate` runs it again.
+
+The reading with 3 channels before the scores learns more slowly than the other, so the bound rests on it.
+"""
 
 from __future__ import annotations
 
