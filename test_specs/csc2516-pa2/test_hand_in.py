@@ -1,4 +1,4 @@
-"""The form of the hand-in: a notebook with the code and a report. The document names no files, so every name will do."""
+"""The form of the hand-in: a notebook with the code and a report. The document names no files, so any name will do."""
 
 from __future__ import annotations
 
