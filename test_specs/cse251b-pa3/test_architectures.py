@@ -105,6 +105,6 @@ def test_skips(student: Student) -> None:
         f"The U-Net joins its way down with its way up at {len(sides)} sizes; the paper's does so at every one, four.",
     )
     expect(
-        all(change > 1e-12 for _, change in found),
+        all(change > 0 for _, change in found),
         "What one of the U-Net's skip connections brings makes no difference to the result.",
     )

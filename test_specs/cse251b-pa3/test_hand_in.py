@@ -23,6 +23,10 @@ def test_readme(student: Student) -> None:
 
 @check("hand-in", points=1, title="No compiled files and no plots among the code")
 def test_clean(student: Student) -> None:
+    expect(
+        any(path.lower().endswith(".py") for path in student.submission.files),
+        "The hand-in holds no .py file: the source of your program was asked for.",
+    )
     unwanted = [
         PurePosixPath(path).name
         for path in student.submission.files
