@@ -43,7 +43,14 @@ class Bench:
         }  # fmt: skip
         facts = {"name": "model.py", "kind": "py", "files": ["model.py"], "roles": [], "misnamed": []}
         defaults: dict[str, Any] = {"seed": "s", "load_s": 30.0, "run_s": 120.0}
-        job = Job(spec_folder=str(self.folder), import_folders=(str(self.folder),), load=load, submission=facts, parts=parts, **{**defaults, **options})
+        job = Job(
+            spec_folder=str(self.folder),
+            import_folders=(str(self.folder),),
+            load=load,
+            submission=facts,
+            parts=parts,
+            **{**defaults, **options},
+        )
         process = HarnessProcess()
         try:
             return process.judge(job, self.lease, self.events.append)
