@@ -98,7 +98,8 @@ def _total_table(quantity: str, size: int) -> str:
     lines = "".join(f'"{name}" = "{formula}"\n' for name, formula in totals(quantity).items())
     at = ", ".join(f"{{ NF = 32, NC = 24, NIC = {channels} }}" for channels in CHANNELS)
     return (
-        f'[[question]]\nid = "A3.{quantity}_{size}"\nkind = "formula"\nhint = "{HINTS[quantity]}"\n'
+        f'[[question]]\nid = "A3.{quantity}_{size}"\ntitle = "Number of {quantity}, pictures of {size} x {size}"\n'
+        f'kind = "formula"\nhint = "{HINTS[quantity]}"\n'
         f"given = {{ K = 3, H = {size}, W = {size} }}\nat = [{at}]\n\n[question.accept]\n{lines}"
     )
 
@@ -106,7 +107,8 @@ def _total_table(quantity: str, size: int) -> str:
 def _row_table(quantity: str, size: int) -> str:
     lines = "".join(f'"{name}" = {numbers}\n' for name, numbers in row_answers(quantity, size).items())
     return (
-        f'[[question]]\nid = "A3.{quantity}_{size}_rows"\nkind = "tensor"\nhint = "{ROW_HINT}"\n\n'
+        f'[[question]]\nid = "A3.{quantity}_{size}_rows"\nkind = "tensor"\nhint = "{ROW_HINT}"\n'
+        f'title = "{quantity.capitalize()} of each layer in the order of the forward pass, {size} x {size}"\n\n'
         f"[question.accept]\n{lines}"
     )
 
@@ -123,6 +125,11 @@ def paddings() -> Iterator[tuple[str, int]]:
         yield f"B4.transpose_output_padding_{kernel}", left_over
 
 
+def _titled(name: str) -> str:
+    layer, *words, kernel = name.removeprefix("B4.").split("_")
+    return f"{' '.join(words).capitalize()} of nn.Conv{'Transpose' if layer == 'transpose' else ''}2d for kernel size {kernel}"
+
+
 def _halved(size: int, kernel: int, padding: int) -> int:
     return (size + 2 * padding - kernel) // 2 + 1
 
@@ -135,7 +142,7 @@ def questions() -> str:
     for name, number in paddings():
         kind = "nn.ConvTranspose2d doubles" if "transpose" in name else "nn.Conv2d halves"
         tables.append(
-            f'[[question]]\nid = "{name}"\nkind = "number"\naccept = [{number}]\n'
+            f'[[question]]\nid = "{name}"\ntitle = "{_titled(name)}"\nkind = "number"\naccept = [{number}]\n'
             f'hint = "With stride 2, {kind} the size exactly: put the sizes into the formula of its documentation."\n'
         )
     return "\n".join(tables)

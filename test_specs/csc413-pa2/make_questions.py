@@ -15,7 +15,10 @@ from colourisation.diagrams import SIX_BLOCKS
 from colourisation.formulas import HEADER, NC, NF, NIC, H, K, W, as_text, tables
 from notebook_2020 import batch_sizes
 
-_LAYERS = ("b1", "b2", "b3", "b4", "b5", "out")
+_LAYERS = {
+    **{f"b{number}": f"the convolution of block {number}" for number in range(1, 6)},
+    "out": "the last convolution",
+}
 # A factor may have either sign of multiplication beside it.
 _TIMES = "[x\u00d7]"
 _FOUR_TIMES = (
@@ -53,7 +56,8 @@ def layer_tables() -> Iterator[str]:
             lines = "".join(f'"{name}" = "{as_text(sympy.expand(value))}"\n' for name, value in accepted.items())
             yield (
                 f'[[question]]\nid = "A3.{quantity}_{layer}"\nkind = "formula"\n'
-                f'hint = "The convolution of block {layer.removeprefix("b")} alone, as in the row of your table."\n'
+                f'title = "{quantity.capitalize()} of {_LAYERS[layer]}"\n'
+                'hint = "This convolution alone, as in the row of your table."\n'
                 "given = { K = 3, NIC = 1, H = 32, W = 32 }\nat = [{ NF = 32, NC = 24 }]\n\n"
                 f"[question.accept]\n{lines}"
             )
@@ -63,8 +67,9 @@ def factor_tables(part: str) -> Iterator[str]:
     for name, (words, hint) in _ALL_FACTORS.items():
         if not name.startswith(part):
             continue
+        title = f"Pictures twice as high and wide: how many times the {name.partition('.')[2].removesuffix('_factor')}"
         yield (
-            f'[[question]]\nid = "{name}"\nkind = "text"\n'
+            f'[[question]]\nid = "{name}"\ntitle = "{title}"\nkind = "text"\n'
             f"hint = \"{hint}Say how many times as many there are, such as 3 or 300 %.\"\naccept = ['{words}']\n"
         )
 

@@ -11,6 +11,28 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 UNUSED = "x"
 Grid = list[list[int | str]]
+_TITLES = {
+    "I.1.channel1": "First input map, filtered by its sub-filter",
+    "I.1.channel2": "Second input map, filtered by its sub-filter",
+    "I.1.output": "Output feature map",
+    "I.3.patch1": "Patch of the first channel that excites its sub-filter most",
+    "I.3.patch2": "Patch of the second channel that excites its sub-filter most",
+    "I.4.output": "Max-pooled output",
+    "I.5.channel1": "First input map, filtered with dilation 2",
+    "I.5.channel2": "Second input map, filtered with dilation 2",
+    "I.5.output": "Output feature map with dilation 2",
+    "I.6.conv1_filter": "(a) filter shape of conv1",
+    "I.6.conv2_filter": "(a) filter shape of conv2",
+    "I.6.conv3_filter": "(a) filter shape of conv3",
+    "I.6.conv1": "(b) output feature map of conv1",
+    "I.6.conv2": "(c) output feature map of conv2",
+    "I.6.maxpool": "(d) output feature map of maxpool",
+    "I.6.conv3": "(e) output feature map of conv3",
+    "I.6.fc1_in": "(f) input units of fc1",
+    "I.6.fc1_out": "(f) output units of fc1",
+    "I.6.fc2_in": "(f) input units of fc2",
+    "I.6.fc2_out": "(f) output units of fc2",
+}
 # The grids printed for answers are at most as large as the input.
 _LARGEST = 5
 _HEAD = "# Made by make_questions.py from figure.toml; do not edit by hand.\n"
@@ -143,7 +165,10 @@ def _written(grid: Grid) -> str:
 
 
 def _question(name: str, kind: str, accepted: Sequence[str | int], hint: str) -> str:
-    return f'[[question]]\nid = "{name}"\nkind = "{kind}"\nhint = "{hint}"\naccept = {json.dumps(list(accepted))}\n'
+    return (
+        f'[[question]]\nid = "{name}"\ntitle = "{_TITLES[name]}"\nkind = "{kind}"\nhint = "{hint}"\n'
+        f"accept = {json.dumps(list(accepted))}\n"
+    )
 
 
 if __name__ == "__main__":

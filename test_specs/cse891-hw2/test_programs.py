@@ -8,6 +8,9 @@ from networks import CNN, DILATED, RATE, UNET
 
 from grader.checks import Student, check, threshold_facts
 
+# Three channels before the scores make small trainings spread widely: one in 200 right networks would miss the bound.
+_TRIES = 2
+
 
 @check("2.2", points=0.35, timeout_s=40, title="--model CNN --checkpoint weights/cnn_k3_f32.pkl --valid runs")
 def test_validates(student: Student) -> None:
@@ -16,7 +19,7 @@ def test_validates(student: Student) -> None:
 
 @check("2.2", points=0.3, stage="train", timeout_s=150, title="CNN learns to colour pictures")
 def test_learns(student: Student) -> None:
-    training.learns(student, CNN, threshold_facts("cnn"), rate=RATE)
+    training.learns(student, CNN, threshold_facts("cnn"), rate=RATE, tries=_TRIES)
 
 
 @check(
@@ -28,7 +31,7 @@ def test_trains(student: Student) -> None:
 
 @check("3.2", points=0.3, stage="train", timeout_s=150, title="UNet learns to colour pictures")
 def test_learns_unet(student: Student) -> None:
-    training.learns(student, UNET, threshold_facts("unet"), rate=RATE)
+    training.learns(student, UNET, threshold_facts("unet"), rate=RATE, tries=_TRIES)
 
 
 @check("3.3", points=0.35, timeout_s=40, title="--model UNet --checkpoint weights/unet_k3_f32.pkl --valid runs")
@@ -43,4 +46,4 @@ def test_validates_dilated(student: Student) -> None:
 
 @check("7.2", points=0.05, stage="train", timeout_s=150, title="DilatedUNet learns to colour pictures")
 def test_learns_dilated(student: Student) -> None:
-    training.learns(student, DILATED, threshold_facts("dilated"), rate=RATE)
+    training.learns(student, DILATED, threshold_facts("dilated"), rate=RATE, tries=_TRIES)

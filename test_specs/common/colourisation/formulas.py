@@ -38,9 +38,10 @@ def tables(part: str, diagram: Diagram) -> Iterator[str]:
     for doubled, quantity in product((False, True), HINTS):
         forms = accepted(diagram, quantity, doubled=doubled)
         lines = "".join(f'"{name}" = "{form}"\n' for name, form in forms.items())
+        title = f"Number of {quantity}{', for pictures twice as high and wide' if doubled else ''}"
         yield (
-            f'[[question]]\nid = "{part}.{quantity}{"_doubled" if doubled else ""}"\nkind = "formula"\n'
-            f'hint = "{HINTS[quantity]}"\n'
+            f'[[question]]\nid = "{part}.{quantity}{"_doubled" if doubled else ""}"\ntitle = "{title}"\n'
+            f'kind = "formula"\nhint = "{HINTS[quantity]}"\n'
             "given = { K = 3, NIC = 1, H = 32, W = 32 }\nat = [{ NF = 32, NC = 24 }]\n\n"
             f"[question.accept]\n{lines}"
         )

@@ -80,6 +80,7 @@ def tables() -> str:
     """The question as `questions.toml` has it; a document's own figures stand for the tables that are accepted."""
     return (
         f'[[question]]\nid = "{QUESTION}"\nkind = "tensor"\n'
+        'title = "A row for each batch size: batch size, validation loss, validation accuracy in percent"\n'
         'hint = "A row for each batch size: batch size, validation loss, validation accuracy in percent."\n'
         "accept = [{ answer = [[50, 1.32, 50], [100, 1.36, 49], [500, 1.52, 43], [1000, 1.63, 41]] }]\n"
     )
