@@ -127,7 +127,8 @@ def paddings() -> Iterator[tuple[str, int]]:
 
 def _titled(name: str) -> str:
     layer, *words, kernel = name.removeprefix("B4.").split("_")
-    return f"{' '.join(words).capitalize()} of nn.Conv{'Transpose' if layer == 'transpose' else ''}2d for kernel size {kernel}"
+    module = "nn.ConvTranspose2d" if layer == "transpose" else "nn.Conv2d"
+    return f"{' '.join(words).capitalize()} of {module} for kernel size {kernel}"
 
 
 def _halved(size: int, kernel: int, padding: int) -> int:
