@@ -29,16 +29,12 @@ def usable(name: str):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param("bwrap", marks=pytest.mark.sandbox),
-        pytest.param("docker", marks=[pytest.mark.sandbox, pytest.mark.docker]),
-    ],
-)
-def test_the_reference_gets_full_marks_with_training(name, spec):
+@pytest.mark.sandbox
+@pytest.mark.docker
+def test_the_reference_gets_full_marks_with_training_in_docker_too(spec):
+    """In bwrap's sandboxes the proof of the spec says so."""
     made = reference_hand_in(spec)
-    with Engine(usable(name), expected=1) as engine:
+    with Engine(usable("docker"), expected=1) as engine:
         report = engine.grade(spec, made.name, made.content, GradeOptions(seed="acceptance"))
     wrong = [
         (result.id, result.message, result.detail) for result in report.checks if result.points < result.max_points

@@ -18,6 +18,7 @@ CALLS = [
     ("GET", "/me", "read"),
     ("GET", "/assignments", "read"),
     ("GET", "/assignments/{slug}", "read"),
+    ("GET", "/assignments/{slug}/questions", "read"),
     ("POST", "/assignments/{slug}/submissions", "submit"),
     ("GET", "/submissions", "read"),
     ("GET", f"/submissions/{NOWHERE}", "read"),

@@ -165,7 +165,8 @@ def _notify(database, name: str) -> None:
 def _end_the_listener(database) -> None:
     query = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = :query")
     with database.begin() as work:
-        assert work.session.execute(query, {"query": f"LISTEN {CHANNEL}"}).scalars().all() == [True]
+        # A server that other tests keep running may listen too: it connects again.
+        assert True in work.session.execute(query, {"query": f"LISTEN {CHANNEL}"}).scalars().all()
 
 
 def _until_listening(announcements: Announcements, after: int = 0) -> int:
