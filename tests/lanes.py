@@ -20,8 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 BIN = ROOT / ".venv" / "bin"
 LOGS = ROOT / "var" / "tests"
-# Many tests wait for a process, a browser or a lease where others compute: more lanes than processors pay.
-MORE_LANES = 2
+# Many tests wait for a process, a browser or a lease where others compute: one lane more than processors pays.
+MORE_LANES = 1
 # The first groups below wait more than they compute.
 _WAITING = 3
 LOOK_S = 0.1
