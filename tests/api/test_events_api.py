@@ -84,7 +84,7 @@ def test_a_failed_run_ends_the_stream_for_staff_alone(world):
     submission = world.hand_in().json()["id"]
     world.fail("our fault")
     assert list(follow(world.client("ta"), submission))[-1][0] == "end"
-    with world.client("student").stream("GET", f"/submissions/{submission}/events", timeout=2) as answer:
+    with world.client("student").stream("GET", f"/submissions/{submission}/events", timeout=5) as answer:
         received = []
         with pytest.raises(httpx.ReadTimeout):
             received.extend(parse(answer.iter_lines()))

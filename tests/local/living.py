@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 # Generous: it bounds a wait for something that has to happen, and is no measurement.
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 
 def living_in(folder: Path) -> list[str]:
