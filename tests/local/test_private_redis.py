@@ -48,7 +48,7 @@ def test_a_queue_message_put_before_a_kill_is_got_after_it(server):
     server.kill()
     server.start()
     with Connection(server.url) as connection, connection.SimpleQueue("wakeups") as queue:
-        message = queue.get(timeout=10)
+        message = queue.get(timeout=60)
         assert message.payload == {"run": 7}
         message.ack()
 
@@ -91,7 +91,7 @@ def test_any_folder_name_can_be_reached(tmp_path, name):
         assert direct.ping()
     with Connection(server.url) as connection, connection.SimpleQueue("wakeups") as queue:
         queue.put("x")
-        assert queue.get(timeout=10).payload == "x"
+        assert queue.get(timeout=60).payload == "x"
     server.stop()
     if (server.folder / "runtime").exists():
         runtime = Path((server.folder / "runtime").read_text())
