@@ -70,10 +70,10 @@ def hand_in_all(
 
 
 def is_as_it_should_be(uploads: Sequence[Upload], submissions: Sequence[dict[str, Any]]) -> bool:
-    """Whether every hand-in was graded, and each reference has full marks."""
+    """Whether every hand-in was graded, and each reference has full marks, or more where there is extra credit."""
     runs = [submission.get("run") or {} for submission in submissions]
     return all(run.get("state") == "graded" for run in runs) and all(
-        run.get("score") == run.get("max_score") for one, run in zip(uploads, runs, strict=True) if one.is_reference
+        run["score"] >= run["max_score"] for one, run in zip(uploads, runs, strict=True) if one.is_reference
     )
 
 
