@@ -22,7 +22,7 @@ $(VENV)/.installed: pyproject.toml docker/sandbox-requirements.txt docker/sandbo
 	rm -rf $(PACKAGES) $(VENV)/lib/python3*/site-packages/sandbox-packages.pth
 	$(BIN)/python -m pip install --quiet --target $(PACKAGES) -r docker/sandbox-requirements.txt
 	$(BIN)/python -m pip install --quiet --target $(PACKAGES) --no-deps -r docker/sandbox-requirements-nodeps.txt
-	$(BIN)/python -m pip install --quiet -e '.[dev,local]'
+	$(BIN)/python -m pip install --quiet -e '.[server,worker,local,s3,traces,dev]'
 	echo "$(CURDIR)/$(PACKAGES)" > $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/sandbox-packages.pth
 	$(BIN)/python -m compileall -q grader $(PACKAGES) >/dev/null || true
 	touch $@
