@@ -325,8 +325,13 @@ def answers_alike(student: Student, model: RemoteModule, setting: Setting, asked
     x = pictures(setting)
     first = tensor(model(x), what=f"The result of {asked.name}")
     model(pictures(setting, count=3))
+    # One machine, one thread, the same numbers: what differs at all was remembered, however little it shows.
     assert_close(
-        model(x), first, message=f"{asked.name} gives another answer for the same picture when it is called again."
+        model(x),
+        first,
+        rtol=1e-5,
+        atol=1e-7,
+        message=f"{asked.name} gives another answer for the same picture when it is called again.",
     )
     student.support(_FACTS_OF_CALL)
     facts = student.supported("facts_of_call", model, x)
