@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import sys
 import tomllib
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from notebook_2020 import training
@@ -21,22 +18,6 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "test_specs" / "cmp784-practical2"
 REFERENCE = ROOT / "reference_solutions" / "cmp784-practical2"
 MODULES = ("make_questions", "calibration")
-
-
-@pytest.fixture(scope="module")
-def spec():
-    """The spec's modules, imported by plain name as in the harness, and forgotten afterwards."""
-    own = {path.stem for path in FOLDER.glob("*.py")}
-    before = {name: sys.modules.pop(name) for name in own if name in sys.modules}
-    sys.path.insert(0, str(FOLDER))
-    try:
-        names = MODULES
-        yield SimpleNamespace(**{name: importlib.import_module(name) for name in names})
-    finally:
-        sys.path.remove(str(FOLDER))
-        for name in own:
-            sys.modules.pop(name, None)
-        sys.modules.update(before)
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import sys
 import tomllib
 from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -22,21 +19,6 @@ from grader.engine.harness.answers import accepts, load_questions
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "test_specs" / "csc2516-pa2"
 MODULES = ("make_questions", "calibration", "networks")
-
-
-@pytest.fixture(scope="module")
-def spec():
-    """The spec's modules, imported by plain name as in the harness, and forgotten afterwards."""
-    own = {path.stem for path in FOLDER.glob("*.py")}
-    before = {name: sys.modules.pop(name) for name in own if name in sys.modules}
-    sys.path.insert(0, str(FOLDER))
-    try:
-        yield SimpleNamespace(**{name: importlib.import_module(name) for name in MODULES})
-    finally:
-        sys.path.remove(str(FOLDER))
-        for name in own:
-            sys.modules.pop(name, None)
-        sys.modules.update(before)
 
 
 @pytest.fixture(scope="module")

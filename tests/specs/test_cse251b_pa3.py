@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 import tomllib
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -19,21 +16,6 @@ from grader.specs.load import load_spec
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "test_specs" / "cse251b-pa3"
 MODULES = ("make_questions", "learning", "reference", "running")
-
-
-@pytest.fixture(scope="module")
-def spec():
-    """The spec's modules, imported by plain name as in the harness, and forgotten afterwards."""
-    own = {path.stem for path in FOLDER.glob("*.py")}
-    before = {name: sys.modules.pop(name) for name in own if name in sys.modules}
-    sys.path.insert(0, str(FOLDER))
-    try:
-        yield SimpleNamespace(**{name: importlib.import_module(name) for name in MODULES})
-    finally:
-        sys.path.remove(str(FOLDER))
-        for name in own:
-            sys.modules.pop(name, None)
-        sys.modules.update(before)
 
 
 def test_the_questions_are_what_the_arithmetic_says(spec):
