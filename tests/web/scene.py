@@ -24,6 +24,7 @@ from grader.domain.run import RunFacts, RunReport, RunStatus
 from grader.domain.submission import Receipt, Upload
 from grader.service import accounts, gradebook, runs, submissions
 from grader.specs.load import load_spec
+from grader.specs.pack import pack
 from grader.storage.blobs import Blobs
 from grader.storage.database import Database
 from grader.storage.models import CourseRow, PersonRow
@@ -53,7 +54,12 @@ def real_plan() -> tuple[CheckDefinition, ...]:
     parts = [part.id for part in load_spec("cmp784-practical2").assignment.part]
     found: list[CheckDefinition] = []
     for path in sorted(SPEC.glob("test_*.py")):
-        for node in ast.parse(path.read_text()).body:
+        tree = ast.parse(path.read_text()).body
+        # Checks that several specs share are in a package beside them, and taken over as they are.
+        shared = [node.module for node in tree if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"]
+        for name in shared:
+            tree += ast.parse((SPEC.parent / "common" / f"{name.replace('.', '/')}.py").read_text()).body
+        for node in tree:
             calls = [call for call in getattr(node, "decorator_list", []) if isinstance(call, ast.Call)]
             found += [_declared(node.name, call) for call in calls if getattr(call.func, "id", "") == "check"]
     return tuple(sorted(found, key=lambda check: parts.index(check.part)))
@@ -251,8 +257,9 @@ def a_small_scene(database: Database, blobs: Blobs, **assignment: Any) -> Scene:
 
 def a_real_scene(database: Database, blobs: Blobs, **assignment: Any) -> Scene:
     """A course as it looks in the middle of a term, with the assignment that the real spec describes."""
-    definition = load_spec("cmp784-practical2").assignment
+    spec = load_spec("cmp784-practical2")
     plan = real_plan()
+    blob = blobs.put(pack(spec)).sha256
     with database.begin() as work:
         course = builders.a_course(
             work, title="Deep Learning", slug="cmp784", term="Spring 2027", time_zone="Europe/Istanbul"
@@ -262,7 +269,9 @@ def a_real_scene(database: Database, blobs: Blobs, **assignment: Any) -> Scene:
             "due_at": datetime.now(UTC).replace(minute=59, second=0) + timedelta(days=3, hours=2),
             "uploads_per_day": 20,
         }
-        offered = builders.an_assignment(work, course, definition=definition, plan=plan, **(values | assignment))
+        offered = builders.an_assignment(
+            work, course, definition=spec.assignment, plan=plan, blob=blob, **(values | assignment)
+        )
     return Scene(database, blobs, course, offered, plan)
 
 
