@@ -77,19 +77,32 @@ class _Collected:
         )
         runs = GaugeMetricFamily("grader_runs", "Runs by state.", labels=["state"])
         workers = GaugeMetricFamily("grader_workers", "Workers heard of in the last minute.")
+        work = GaugeMetricFamily(
+            "grader_queue_work_seconds", "Seconds one slot would need for what waits, by queue.", labels=["queue"]
+        )
+        graded = GaugeMetricFamily("grader_queue_graded", "Stages being graded, by queue.", labels=["queue"])
+        slots = GaugeMetricFamily(
+            "grader_queue_slots", "Stages that workers which do not drain grade at once, by queue.", labels=["queue"]
+        )
+        draining = GaugeMetricFamily("grader_workers_draining", "Workers that finish what they grade, and then end.")
         for queue, waiting in self._figures.waiting.items():
             depth.add_metric([queue.value], waiting.stages)
             oldest.add_metric([queue.value], waiting.oldest_s)
+            work.add_metric([queue.value], waiting.work_s)
+            graded.add_metric([queue.value], waiting.graded)
+            slots.add_metric([queue.value], waiting.slots)
         for state, count in self._figures.runs.items():
             runs.add_metric([state.value], count)
         workers.add_metric([], self._figures.workers)
-        return [depth, oldest, runs, workers]
+        draining.add_metric([], self._figures.draining)
+        return [depth, oldest, work, graded, slots, runs, workers, draining]
 
 
 def _readiness(services: Services) -> Readiness:
     database = services.database.is_ready()
     try:
-        is_current = database and schema.current_version(services.settings.database_url) == schema.newest_version()
+        # An older server goes on while the service is upgraded, as long as the new schema serves it.
+        is_current = database and schema.is_usable(services.settings.database_url)
     except DatabaseBusy:
         is_current = False
     blobs = services.blobs.is_ready()

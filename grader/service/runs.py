@@ -301,6 +301,6 @@ def sweep(work: Work) -> dict[str, int]:
     return done
 
 
-def heard_of(work: Work, *, worker: str, queues: Sequence[Queue], slots: int) -> None:
-    """Note that a worker process is there."""
-    stages.heard_of(work, worker, [queue.value for queue in queues], slots)
+def heard_of(work: Work, *, worker: str, queues: Sequence[Queue], slots: int, draining: bool = False) -> None:
+    """Note that a worker process is there; one that drains claims nothing more."""
+    stages.heard_of(work, worker, [queue.value for queue in queues], slots, draining=draining)

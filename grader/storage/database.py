@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 _LOCK_TIMEOUT_MS = 10_000
 _STATEMENT_TIMEOUT_MS = 30_000
 _CONNECT_S = 5
+# Which code speaks: the newest migration it knows. The database refuses old code what that would do wrongly.
+CODE = "0003"
 
 
 class WakeUps(Protocol):
@@ -75,7 +77,7 @@ class Database:
             connect_args={
                 "connect_timeout": _CONNECT_S,
                 "options": f"-c lock_timeout={_LOCK_TIMEOUT_MS} -c statement_timeout={_STATEMENT_TIMEOUT_MS} "
-                "-c timezone=UTC",
+                f"-c timezone=UTC -c grader.code={CODE}",
             },
         )
 

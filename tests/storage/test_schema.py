@@ -2,10 +2,13 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, make_url, text
 
 from grader.storage import schema
+from grader.storage.database import CODE
 
 AN_OLD_SUBMISSION = (
     "INSERT INTO courses (slug, title) VALUES ('c', 'C')",
@@ -68,3 +71,58 @@ def test_a_column_that_no_model_knows_is_drift(postgres_url):
 
 def test_upgrading_twice_changes_nothing(postgres_url):
     assert schema.upgrade(postgres_url) == schema.current_version(postgres_url) == schema.newest_version()
+
+
+@pytest.fixture
+def newer_code(postgres_url):
+    """A function that makes the database look as if code of another version had upgraded it."""
+
+    def pretend(version: str, *, oldest_code: str | None) -> None:
+        with engine.begin() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
+            connection.execute(text("DELETE FROM schema_support"))
+            if oldest_code is not None:
+                connection.execute(text("INSERT INTO schema_support VALUES (:oldest)"), {"oldest": oldest_code})
+
+    engine = create_engine(postgres_url)
+    yield pretend
+    pretend(schema.newest_version(), oldest_code="0001")
+    engine.dispose()
+
+
+def test_a_newer_schema_that_still_serves_this_code_is_worked_with_and_left_alone(postgres_url, newer_code):
+    newer_code("9998", oldest_code=schema.newest_version())
+    schema.require_current(postgres_url)
+    assert schema.is_usable(postgres_url)
+    assert schema.upgrade(postgres_url) == "9998" == schema.current_version(postgres_url)
+
+
+@pytest.mark.parametrize("oldest_code", ["9997", None])
+def test_a_newer_schema_that_serves_this_code_no_longer_is_refused(postgres_url, newer_code, oldest_code):
+    newer_code("9998", oldest_code=oldest_code)
+    assert not schema.is_usable(postgres_url)
+    for refused in (schema.require_current, schema.upgrade):
+        with pytest.raises(schema.NewSchema, match="install the new version"):
+            refused(postgres_url)
+
+
+def test_an_older_schema_is_to_be_upgraded_whomever_it_serves(postgres_url, newer_code):
+    newer_code("0001", oldest_code="0001")
+    with pytest.raises(schema.OldSchema, match="grader db upgrade"):
+        schema.require_current(postgres_url)
+
+
+def test_the_policy_of_migrations_is_kept():
+    """Numbered in a line, each with the oldest code that its schema serves, which never goes back."""
+    scripts = [*ScriptDirectory.from_config(schema._config()).walk_revisions()][::-1]
+    assert [script.revision for script in scripts] == [f"{number:04}" for number in range(1, len(scripts) + 1)]
+    promised = [script.module.oldest_code for script in scripts if script.revision > "0002"]
+    assert promised == sorted(promised)
+    assert all(oldest < script.revision for oldest, script in zip(promised, scripts[2:], strict=True))
+    assert scripts[-1].revision == CODE, "grader.storage.database.CODE is the newest migration"
+
+
+def test_upgrading_says_whom_the_schema_serves(postgres_url):
+    schema.upgrade(postgres_url)
+    newest = ScriptDirectory.from_config(schema._config()).get_revision("head")
+    assert schema.versions(postgres_url) == (newest.revision, newest.module.oldest_code)

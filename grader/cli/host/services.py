@@ -65,9 +65,9 @@ def upgrade() -> None:
 
 @db_app.command("version")
 def version() -> None:
-    """Print the schema's version, and say what is to be done if it is not the newest.
+    """Print the schema's version, and say what is to be done if this grader cannot work with it.
 
-    Exit status: 0 it is the newest, 3 it is not.
+    Exit status: 0 it can, 3 it cannot.
     """
     from grader.cli.exits import CANNOT_WORK
     from grader.cli.host.accounts import database_url
@@ -75,9 +75,14 @@ def version() -> None:
 
     current, newest = schema.current_version(database_url()), schema.newest_version()
     typer.echo(current or "none")
-    if current != newest:
+    try:
+        schema.require_current(database_url())
+    except schema.OldSchema as error:
         typer.echo(f"This grader needs version {newest}; run `grader db upgrade`.", err=True)
-        raise typer.Exit(CANNOT_WORK)
+        raise typer.Exit(CANNOT_WORK) from error
+    except schema.NewSchema as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(CANNOT_WORK) from error
 
 
 def _become(module: str, *options: tuple[str, object]) -> NoReturn:

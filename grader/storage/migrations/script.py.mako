@@ -11,6 +11,8 @@ revision: str = ${repr(up_revision)}
 down_revision: str | None = ${repr(down_revision)}
 branch_labels: str | Sequence[str] | None = ${repr(branch_labels)}
 depends_on: str | Sequence[str] | None = ${repr(depends_on)}
+# The oldest code (by the newest migration it knows) that works with the schema this makes: docs/scaling.md.
+oldest_code: str = ${repr(down_revision)}
 
 
 def upgrade() -> None:

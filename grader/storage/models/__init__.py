@@ -13,6 +13,7 @@ from grader.storage.models.people import (
 )
 from grader.storage.models.runs import ArtifactRow, CheckResultRow, ProgressEventRow, RunRow, StageRow, WorkerRow
 from grader.storage.models.submissions import AuditEventRow, GradebookEntryRow, OverrideRow, SubmissionRow
+from grader.storage.models.support import SchemaSupportRow
 
 __all__ = [
     "ArtifactRow",
@@ -27,6 +28,7 @@ __all__ = [
     "PersonRow",
     "ProgressEventRow",
     "RunRow",
+    "SchemaSupportRow",
     "SessionRow",
     "SignInAttemptRow",
     "SpecVersionRow",

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, String, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, String, UniqueConstraint, false, func, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -141,12 +141,13 @@ class ProgressEventRow(Base):
 
 
 class WorkerRow(Base):
-    """A worker process that has been heard of; `seen_at` tells whether it still is."""
+    """A worker process that has been heard of; `seen_at` tells whether it still is. One that drains claims nothing."""
 
     __tablename__ = "workers"
 
     name: Mapped[str] = mapped_column(primary_key=True)
     queues: Mapped[list[str]] = mapped_column(ARRAY(String))
     slots: Mapped[int]
+    draining: Mapped[bool] = mapped_column(server_default=false())
     started_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     seen_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

@@ -32,6 +32,55 @@ def runs_by_state(work: Work) -> dict[str, int]:
     return {row.state: row.runs for row in work.session.execute(query)}
 
 
-def workers_seen(work: Work) -> int:
+class WorkWaiting(NamedTuple):
+    queue: str
+    seconds: float
+
+
+# A claimed gate goes on with the unit checks, so its work is both. A kind is a stage of an assignment; one that was
+# never measured is taken to be like the same stage of the other assignments.
+_WORK_WAITING = text("""
+    WITH waiting AS (
+        SELECT queue, assignment_id, stage, count(*) AS stages
+        FROM run_stages WHERE state = 'waiting' GROUP BY queue, assignment_id, stage
+    ), asked AS (
+        SELECT queue, assignment_id, stage, stages FROM waiting
+        UNION ALL SELECT queue, assignment_id, 'unit', stages FROM waiting WHERE stage = 'gate'
+    ), kinds AS (
+        SELECT kind.assignment_id, kind.stage, (
+            SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY recent.seconds) FROM (
+                SELECT extract(epoch FROM finished_at - started_at) AS seconds
+                FROM run_stages AS done
+                WHERE done.assignment_id = kind.assignment_id AND done.stage = kind.stage AND done.state = 'done'
+                ORDER BY finished_at DESC LIMIT 50
+            ) AS recent
+        ) AS median_s
+        FROM (SELECT assignments.id AS assignment_id, stage
+              FROM assignments, (SELECT DISTINCT stage FROM asked) AS stages) AS kind
+    ), likely AS (
+        SELECT stage, percentile_cont(0.5) WITHIN GROUP (ORDER BY median_s) AS median_s FROM kinds GROUP BY stage
+    )
+    SELECT asked.queue, sum(asked.stages * coalesce(kinds.median_s, likely.median_s, :unmeasured_s))
+    FROM asked JOIN kinds USING (assignment_id, stage) JOIN likely USING (stage)
+    GROUP BY asked.queue
+""")
+
+
+def work_waiting(work: Work, *, unmeasured_s: float) -> list[WorkWaiting]:
+    """Seconds of one slot's work that wait, by queue: each stage by the median of the last fifty of its kind."""
+    found = work.session.execute(_WORK_WAITING, {"unmeasured_s": unmeasured_s})
+    return [WorkWaiting(queue, float(seconds)) for queue, seconds in found]
+
+
+def being_graded(work: Work) -> dict[str, int]:
+    """Stages under a lease, by queue."""
+    query = select(StageRow.queue, func.count().label("stages")).where(StageRow.state == "leased")
+    return {row.queue: row.stages for row in work.session.execute(query.group_by(StageRow.queue))}
+
+
+def workers_seen(work: Work, *, draining: bool | None = None) -> int:
+    """Heard of in the last minute: all of them, or only those that drain, or that do not."""
     query = select(func.count()).where(WorkerRow.seen_at > func.clock_timestamp() - _SEEN)
+    if draining is not None:
+        query = query.where(WorkerRow.draining == draining)
     return work.session.execute(query).scalar_one()

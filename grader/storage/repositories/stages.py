@@ -219,15 +219,17 @@ def median_seconds(work: Work, assignment_id: int, stage: str) -> float | None:
 
 
 def slots(work: Work, queue: str) -> int:
-    """How many stages of the queue the workers heard of in the last minute grade at once."""
+    """How many stages of the queue the workers heard of in the last minute grade at once; not those that drain."""
     query = select(func.coalesce(func.sum(WorkerRow.slots), 0)).where(
-        WorkerRow.seen_at > _now() - text("interval '1 minute'"), literal(queue) == any_(WorkerRow.queues)
+        ~WorkerRow.draining,
+        WorkerRow.seen_at > _now() - text("interval '1 minute'"),
+        literal(queue) == any_(WorkerRow.queues),
     )
     return int(work.session.execute(query).scalar_one())
 
 
-def heard_of(work: Work, name: str, queues: list[str], number: int) -> None:
-    values = {"queues": queues, "slots": number}
+def heard_of(work: Work, name: str, queues: list[str], number: int, *, draining: bool) -> None:
+    values = {"queues": queues, "slots": number, "draining": draining}
     work.session.execute(
         insert(WorkerRow)
         .values(name=name, **values)
