@@ -21,12 +21,12 @@ def main() -> int:
     parser.add_argument("--queues", default="cpu,rerun", help="queues to serve, in this order")
     parser.add_argument("--jobs", type=int, default=None, help="stages graded at the same time")
     options = parser.parse_args()
-    log_to_stderr()
     signals = StopSignals()
-    # Celery's import takes half a second, in which a signal should not be lost.
-    from worker.app import run_worker
-
     try:
+        log_to_stderr()
+        # Celery's import takes half a second, in which a signal should not be lost.
+        from worker.app import run_worker
+
         run_worker(worker_settings(os.environ, queues=options.queues, jobs=options.jobs), signals)
     except GraderError as error:
         log.error("%s", error)  # noqa: TRY400  # a sentence for the operator, not a traceback

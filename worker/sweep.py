@@ -49,9 +49,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m worker.sweep", description="Put back what lost workers held.")
     parser.add_argument("--every", type=float, default=None, metavar="SECONDS", help="pause between two sweeps")
     options = parser.parse_args()
-    log_to_stderr()
     signals = StopSignals()
     try:
+        log_to_stderr()
         settings = sweep_settings(os.environ, every_s=options.every)
     except GraderError as error:
         log.error("%s", error)  # noqa: TRY400  # a sentence for the operator, not a traceback

@@ -1,19 +1,17 @@
-"""Where the lines of long-running commands go: stderr, one format for ours and for what we use."""
+"""Where the lines of long-running commands go: stderr, in the form that GRADER_LOG_FORMAT names."""
 
 from __future__ import annotations
 
 import logging
-import time
+import os
 
-_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+from grader.domain.errors import BadArguments
+from grader.kit import logs
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:
-    """Log to stderr, times in UTC."""
-    handler = logging.StreamHandler()
-    formatter = logging.Formatter(_FORMAT, datefmt="%Y-%m-%dT%H:%M:%SZ")
-    formatter.converter = time.gmtime
-    handler.setFormatter(formatter)
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    # Said once a request by httpx, and of no use to whoever reads this log.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    """Raises BadArguments when the form asked for does not exist."""
+    try:
+        logs.log_to_stderr(os.environ, level=level)
+    except logs.BadLogFormat as error:
+        raise BadArguments(str(error)) from error
