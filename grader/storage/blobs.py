@@ -2,6 +2,9 @@
 
 The invariant: whatever stands under a digest is whole. On a local path that is a file written elsewhere, synced,
 renamed, and its folder synced; an object store shows an object only when all of it is there.
+
+What nobody names any more is put aside before it goes for good (`grader.service.clearing`), and is found there by
+whoever turns out to need it: so nobody who stores the same bytes at that moment has to hold a lock.
 """
 
 from __future__ import annotations
@@ -10,11 +13,14 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Protocol, cast
 
@@ -27,7 +33,10 @@ from grader.domain.ids import Sha256
 # Full disk, full quota, and a file larger than the file system takes.
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _INCOMING = "incoming"
+_ASIDE = "aside"
 _PREFIX = "upload-"
+_CHUNK_BYTES = 2**20
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 # A file on its way in to which nobody has written for so long is what a killed process left.
 _ABANDONED_S = 3600.0
 
@@ -44,6 +53,16 @@ class StoredBlob:
     size_bytes: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptBlob:
+    """A blob that is there: when it was written last by the store's own clock, and whether it was put aside."""
+
+    sha256: Sha256
+    size_bytes: int
+    written_at: datetime
+    is_aside: bool = False
+
+
 class BlobWriter(Protocol):
     """Bytes on their way in: nothing exists under their digest before `keep`, and nothing is left if it never comes."""
 
@@ -51,6 +70,11 @@ class BlobWriter(Protocol):
 
     def reader(self) -> BinaryIO:
         """What was written so far, from the start (intake lists the archive before it is kept)."""
+        ...
+
+    @property
+    def sha256(self) -> Sha256:
+        """The digest of what was written so far."""
         ...
 
     def keep(self) -> StoredBlob:
@@ -85,13 +109,91 @@ class Blobs:
 
     def get(self, sha256: Sha256 | str) -> bytes:
         """Raises BlobMissing when it is not there, or its bytes no longer have this digest."""
-        try:
-            content = cast("bytes", self._store.cat_file(self._path(sha256)))
-        except FileNotFoundError as error:
-            raise BlobMissing(f"The blob store has no {sha256[:16]}...; restore it from a backup.") from error
+        content = self._read(sha256)
         if hashlib.sha256(content).hexdigest() != sha256:
-            raise BlobMissing(f"The bytes of blob {sha256[:16]}... were damaged; restore it from a backup.")
+            raise _damaged(sha256)
         return content
+
+    def has(self, sha256: Sha256 | str) -> bool:
+        """Whether it is there, whole or damaged."""
+        return any(self._store.exists(path) for path in (self._path(sha256), self._aside(sha256)))
+
+    def copy_from(self, other: Blobs, sha256: Sha256 | str) -> StoredBlob:
+        """Keep a blob of another store here, piece by piece. Raises BlobMissing as `get` does, StorageFull."""
+        with other._opened(sha256) as stream, self.writer() as writer:
+            while chunk := stream.read(_CHUNK_BYTES):
+                writer.write(chunk)
+            if writer.sha256 != sha256:
+                raise _damaged(sha256)
+            return writer.keep()
+
+    def check(self, sha256: Sha256 | str) -> int:
+        """Read a blob to its end; its size in bytes. Raises BlobMissing as `get` does."""
+        digest, size = hashlib.sha256(), 0
+        with self._opened(sha256) as stream:
+            while chunk := stream.read(_CHUNK_BYTES):
+                digest.update(chunk)
+                size += len(chunk)
+        if digest.hexdigest() != sha256:
+            raise _damaged(sha256)
+        return size
+
+    def every(self) -> Iterator[KeptBlob]:
+        """All blobs there are, those put aside too."""
+        # What a store says it knew is not asked again.
+        self._store.invalidate_cache()
+        for path, facts in self._store.find(self._root, detail=True).items():
+            folder, name = path.rsplit("/", 2)[1:]
+            if _DIGEST.fullmatch(name) and folder in (name[:2], _ASIDE):
+                yield KeptBlob(
+                    sha256=Sha256(name),
+                    size_bytes=facts["size"],
+                    written_at=_aware(facts["LastModified"]) if "LastModified" in facts else self._written_at(path),
+                    is_aside=folder == _ASIDE,
+                )
+
+    def put_aside(self, sha256: Sha256 | str) -> None:
+        """Let it go for good later; until then whoever asks for it still gets it. Doing it again is fine."""
+        with contextlib.suppress(FileNotFoundError):
+            self._move(self._path(sha256), self._aside(sha256))
+
+    def take_back(self, sha256: Sha256 | str) -> None:
+        """The opposite of `put_aside`."""
+        with contextlib.suppress(FileNotFoundError):
+            self._move(self._aside(sha256), self._path(sha256))
+
+    def drop_aside(self, sha256: Sha256 | str) -> None:
+        """Delete for good what was put aside; bytes that were stored again since then stay."""
+        with contextlib.suppress(FileNotFoundError):
+            self._store.rm_file(self._aside(sha256))
+
+    def aside(self, sha256: Sha256 | str) -> KeptBlob | None:
+        """What lies aside under this digest. An object store counts its age from when it was put there."""
+        path = self._aside(sha256)
+        try:
+            size, written_at = self._store.size(path), self._written_at(path)
+        except FileNotFoundError:
+            return None
+        return KeptBlob(sha256=Sha256(sha256), size_bytes=size, written_at=written_at, is_aside=True)
+
+    def now(self) -> datetime:
+        """The store's own clock: ages of blobs are measured by no other."""
+        path = f"{self._root}/{_INCOMING}/clock-{os.getpid()}"
+        if self._folder is not None:
+            self._incoming()
+        self._store.pipe_file(path, b"now")
+        try:
+            self._store.invalidate_cache()
+            return self._written_at(path)
+        finally:
+            self._store.rm_file(path)
+
+    def free_bytes(self) -> int | None:
+        """Room left; None for an object store, which does not say."""
+        if self._folder is None:
+            return None
+        there = next(folder for folder in (self._folder, *self._folder.parents) if folder.exists())
+        return shutil.disk_usage(there).free
 
     def is_ready(self) -> bool:
         """Whether the store can be written to."""
@@ -106,6 +208,41 @@ class Blobs:
 
     def _path(self, sha256: str) -> str:
         return f"{self._root}/{sha256[:2]}/{sha256}"
+
+    def _aside(self, sha256: str) -> str:
+        return f"{self._root}/{_ASIDE}/{sha256}"
+
+    def _read(self, sha256: str) -> bytes:
+        for path in (self._path(sha256), self._aside(sha256)):
+            with contextlib.suppress(FileNotFoundError):
+                return cast("bytes", self._store.cat_file(path))
+        raise _missing(sha256)
+
+    @contextmanager
+    def _opened(self, sha256: str) -> Iterator[BinaryIO]:
+        for path in (self._path(sha256), self._aside(sha256)):
+            try:
+                stream = self._store.open(path, "rb")
+            except FileNotFoundError:
+                continue
+            with stream:
+                yield stream
+            return
+        raise _missing(sha256)
+
+    def _written_at(self, path: str) -> datetime:
+        """Raises FileNotFoundError."""
+        return _aware(self._store.modified(path))
+
+    def _move(self, source: str, target: str) -> None:
+        """On a path at once, and the time of the last writing goes with it; in an object store a copy, then a removal."""
+        if self._folder is None:
+            self._store.copy(source, target)
+            self._store.rm_file(source)
+            return
+        Path(target).parent.mkdir(exist_ok=True)
+        Path(source).rename(target)
+        _sync_folder(Path(target).parent)
 
     def _incoming(self) -> Path | None:
         """Beside the blobs, so that a rename moves no bytes; None lets the system choose."""
@@ -151,8 +288,12 @@ class _Writer:
             self._file.flush()
         return cast("BinaryIO", self._path.open("rb"))
 
+    @property
+    def sha256(self) -> Sha256:
+        return Sha256(self._digest.hexdigest())
+
     def keep(self) -> StoredBlob:
-        sha256 = Sha256(self._digest.hexdigest())
+        sha256 = self.sha256
         with _full_is_said():
             self._file.flush()
             os.fsync(self._file.fileno())
@@ -164,6 +305,18 @@ class _Writer:
         with contextlib.suppress(OSError):
             self._file.close()
         self._path.unlink(missing_ok=True)
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _missing(sha256: str) -> BlobMissing:
+    return BlobMissing(f"The blob store has no {sha256[:16]}...; restore it from a backup.")
+
+
+def _damaged(sha256: str) -> BlobMissing:
+    return BlobMissing(f"The bytes of blob {sha256[:16]}... were damaged; restore it from a backup.")
 
 
 @contextmanager
