@@ -32,7 +32,7 @@ from grader.service import audit, gradebook
 from grader.service.closing import close_stage, fail_run
 from grader.storage.database import Work
 from grader.storage.models import StageRow
-from grader.storage.repositories import entries, events, runs, stages
+from grader.storage.repositories import entries, events, operations, runs, stages
 from grader.storage.repositories import submissions as submission_rows
 
 LEASE_S = 30.0
@@ -298,6 +298,7 @@ def sweep(work: Work) -> dict[str, int]:
         for _ in range(min(waiting, _WOKEN_AT_ONCE)):
             work.wake(Queue(queue))
             done["woken"] += 1
+    operations.fold_ended_runs(work)
     return done
 
 

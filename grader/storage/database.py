@@ -23,7 +23,7 @@ _LOCK_TIMEOUT_MS = 10_000
 _STATEMENT_TIMEOUT_MS = 30_000
 _CONNECT_S = 5
 # Which code speaks: the newest migration it knows. The database refuses old code what that would do wrongly.
-CODE = "0003"
+CODE = "0004"
 
 
 class WakeUps(Protocol):
@@ -74,6 +74,8 @@ class Database:
             pool_timeout=10,
             # A connection that died with a restarted server is noticed before it is used.
             pool_pre_ping=True,
+            # What a statement was given may be anybody's name or work, and an error's text ends in a log.
+            hide_parameters=True,
             connect_args={
                 "connect_timeout": _CONNECT_S,
                 "options": f"-c lock_timeout={_LOCK_TIMEOUT_MS} -c statement_timeout={_STATEMENT_TIMEOUT_MS} "

@@ -11,7 +11,15 @@ from grader.storage.models.people import (
     TeamRow,
     TokenRow,
 )
-from grader.storage.models.runs import ArtifactRow, CheckResultRow, ProgressEventRow, RunRow, StageRow, WorkerRow
+from grader.storage.models.runs import (
+    ArtifactRow,
+    CheckResultRow,
+    EndedRunsRow,
+    ProgressEventRow,
+    RunRow,
+    StageRow,
+    WorkerRow,
+)
 from grader.storage.models.submissions import AuditEventRow, GradebookEntryRow, OverrideRow, SubmissionRow
 from grader.storage.models.support import SchemaSupportRow
 
@@ -22,6 +30,7 @@ __all__ = [
     "Base",
     "CheckResultRow",
     "CourseRow",
+    "EndedRunsRow",
     "GradebookEntryRow",
     "MembershipRow",
     "OverrideRow",

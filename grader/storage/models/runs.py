@@ -43,6 +43,16 @@ class RunRow(Base):
     finished_at: Mapped[datetime | None]
 
 
+class EndedRunsRow(Base):
+    """So many more runs (or fewer) are graded or rejected; the sum counts. A trigger on `runs` writes these rows."""
+
+    __tablename__ = "ended_runs"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    state: Mapped[str]
+    runs: Mapped[int] = mapped_column(BigInteger)
+
+
 class StageRow(Base):
     """A claimable piece of a run; `turn` is its place in an order that is fair to all owners.
 
