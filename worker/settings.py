@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from grader.domain.errors import SetupError
 from grader.domain.grading import Queue
+from grader.kit.addresses import BadAddress, address
 from grader.kit.environment import unknown_variables
 
 # No machine grades more at once, and each slot holds a database connection and a warm sandbox.
@@ -25,6 +26,7 @@ class BadWorkerSettings(SetupError):
 class WorkerSettings:
     """`jobs` stages are graded at the same time; a worker silent for `lease_s` seconds loses its stages.
 
+    One that is told to stop goes on with what it grades for up to `drain_s` seconds.
     `queues` are served in their order; `sandbox` is a backend's name, None for the first that works.
     """
 
@@ -34,6 +36,7 @@ class WorkerSettings:
     queues: tuple[Queue, ...]
     jobs: int
     lease_s: float
+    drain_s: float = 0.0
     sandbox: str | None
     name: str
 
@@ -51,12 +54,13 @@ def worker_settings(environment: Mapping[str, str], *, queues: str, jobs: int | 
     """`queues` is a list with commas. Raises BadWorkerSettings, naming what is missing or unusable."""
     _refuse_unknown(environment)
     return WorkerSettings(
-        database_url=_needed(environment, "GRADER_DATABASE_URL"),
-        broker_url=_needed(environment, "GRADER_BROKER_URL"),
+        database_url=_address(environment, "GRADER_DATABASE_URL"),
+        broker_url=_address(environment, "GRADER_BROKER_URL"),
         blobs_url=_needed(environment, "GRADER_BLOBS_URL"),
         queues=_queues(queues),
         jobs=_jobs(environment, jobs),
         lease_s=_number(environment, "GRADER_LEASE_S", 30, at_least=1),
+        drain_s=_number(environment, "GRADER_DRAIN_S", 0, at_least=0),
         sandbox=environment.get("GRADER_SANDBOX") or None,
         name=f"{socket.gethostname()}-{os.getpid()}",
     )
@@ -68,8 +72,8 @@ def sweep_settings(environment: Mapping[str, str], *, every_s: float | None) -> 
     if every_s is not None and every_s < 0.1:
         raise BadWorkerSettings(f"--every takes a number of at least 0.1, but was given {every_s:g}.")
     return SweepSettings(
-        database_url=_needed(environment, "GRADER_DATABASE_URL"),
-        broker_url=_needed(environment, "GRADER_BROKER_URL"),
+        database_url=_address(environment, "GRADER_DATABASE_URL"),
+        broker_url=_address(environment, "GRADER_BROKER_URL"),
         every_s=every_s if every_s is not None else _number(environment, "GRADER_SWEEP_S", 5, at_least=0.1),
     )
 
@@ -101,6 +105,14 @@ def _needed(environment: Mapping[str, str], name: str) -> str:
     if not value:
         raise BadWorkerSettings(f"{name} is not set; docs/settings.md says what it is for.")
     return value
+
+
+def _address(environment: Mapping[str, str], name: str) -> str:
+    _needed(environment, name)
+    try:
+        return address(environment, name)
+    except BadAddress as error:
+        raise BadWorkerSettings(str(error)) from error
 
 
 def _number(environment: Mapping[str, str], name: str, default: float, *, at_least: float) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grader.domain.errors import SetupError
+from grader.kit.addresses import BadAddress, address
 
 
 class BadSettings(SetupError):
@@ -56,8 +57,8 @@ def server_settings(environment: Mapping[str, str]) -> ServerSettings:
         else None
     )
     return ServerSettings(
-        database_url=_needed(environment, "GRADER_DATABASE_URL"),
-        broker_url=_needed(environment, "GRADER_BROKER_URL"),
+        database_url=_address(environment, "GRADER_DATABASE_URL"),
+        broker_url=_address(environment, "GRADER_BROKER_URL"),
         blobs_url=_needed(environment, "GRADER_BLOBS_URL"),
         public_url=environment.get("GRADER_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/"),
         secret=_secret(environment, "GRADER_SECRET_FILE"),
@@ -70,6 +71,14 @@ def _needed(environment: Mapping[str, str], name: str) -> str:
     if not value:
         raise BadSettings(f"{name} is not set; docs/settings.md says what it is for.")
     return value
+
+
+def _address(environment: Mapping[str, str], name: str) -> str:
+    _needed(environment, name)
+    try:
+        return address(environment, name)
+    except BadAddress as error:
+        raise BadSettings(str(error)) from error
 
 
 def _secret(environment: Mapping[str, str], name: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from grader.domain.course import Scope
 from grader.domain.errors import BadArguments
+from grader.kit.addresses import BadAddress, address
 from grader.service import accounts, audit, directory, submissions, tokens
 from grader.storage import schema
 from grader.storage.database import Database
@@ -40,8 +41,11 @@ def local_database(environment: Mapping[str, str] = os.environ) -> Iterator[Data
 
 
 def database_url(environment: Mapping[str, str] = os.environ) -> str:
-    """What GRADER_DATABASE_URL names. Raises BadArguments when it is not set."""
-    url = environment.get(DATABASE_VARIABLE, "")
+    """What GRADER_DATABASE_URL names. Raises BadArguments when it is not set, or its password file is no good."""
+    try:
+        url = address(environment, DATABASE_VARIABLE)
+    except BadAddress as error:
+        raise BadArguments(str(error)) from error
     if not url:
         raise BadArguments(f"{DATABASE_VARIABLE} is not set; it names the service's database (docs/settings.md).")
     return url
