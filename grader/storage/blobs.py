@@ -10,7 +10,6 @@ whoever turns out to need it: so nobody who stores the same bytes at that moment
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import os
 import re
@@ -24,14 +23,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Protocol, cast
 
-import fsspec
-from fsspec.implementations.local import LocalFileSystem
-
-from grader.domain.errors import SetupError, StorageFull
+from grader.domain.errors import GraderError, SetupError, StorageFull
 from grader.domain.ids import Sha256
+from grader.storage.objects import FULL, ObjectStore, open_store
 
-# Full disk, full quota, and a file larger than the file system takes.
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _INCOMING = "incoming"
 _ASIDE = "aside"
 _PREFIX = "upload-"
@@ -83,12 +78,16 @@ class BlobWriter(Protocol):
 
 
 class Blobs:
-    """One store. `url` is any fsspec URL: `file:///var/lib/grader/blobs`, `s3://bucket/prefix`, or a plain path."""
+    """One store. `url` is any fsspec URL: `file:///var/lib/grader/blobs`, `s3://bucket/prefix`, or a plain path.
+
+    Raises BadBlobsUrl when it names no store that there is. With an object store everything below raises BlobsAway when
+    that does not answer, and BadBlobsUrl when it refuses us.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._store, self._root = fsspec.core.url_to_fs(url)
-        self._folder = Path(self._root) if isinstance(self._store, LocalFileSystem) else None
+        self._store, self._root = open_store(url)
+        self._folder = None if isinstance(self._store, ObjectStore) else Path(self._root)
         self._tidied_at = -_ABANDONED_S
 
     @contextmanager
@@ -201,8 +200,8 @@ class Blobs:
             with self.writer() as writer:
                 writer.write(b"ready?")
             if self._folder is None:
-                self._store.pipe_file(f"{self._root}/{_INCOMING}/ready", b"")
-        except (OSError, StorageFull):
+                self._store.pipe_file(f"{self._root}/{_INCOMING}/ready", b"ready?")
+        except (OSError, GraderError):
             return False
         return True
 
@@ -230,12 +229,18 @@ class Blobs:
             return
         raise _missing(sha256)
 
+    def _size(self, path: str) -> int | None:
+        try:
+            return cast("int", self._store.size(path))
+        except FileNotFoundError:
+            return None
+
     def _written_at(self, path: str) -> datetime:
         """Raises FileNotFoundError."""
         return _aware(self._store.modified(path))
 
     def _move(self, source: str, target: str) -> None:
-        """On a path at once, and the time of the last writing goes with it; in an object store a copy, then a removal."""
+        """On a path at once, and the time of the last writing goes with it; in an object store a copy and a removal."""
         if self._folder is None:
             self._store.copy(source, target)
             self._store.rm_file(source)
@@ -257,7 +262,8 @@ class Blobs:
 
     def _keep(self, written: Path, sha256: str) -> None:
         if self._folder is None:
-            if not self._store.exists(self._path(sha256)):
+            # One of another size is a torn one, of a store that is not as good as its word: it is mended.
+            if self._size(self._path(sha256)) != written.stat().st_size:
                 self._store.put_file(str(written), self._path(sha256))
             return
         target = Path(self._path(sha256))
@@ -324,7 +330,7 @@ def _full_is_said() -> Iterator[Any]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in FULL:
             raise StorageFull from error
         raise
 
