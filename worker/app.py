@@ -33,13 +33,15 @@ _LISTEN_AGAIN_S = 5.0
 
 
 def run_worker(settings: WorkerSettings, signals: StopSignals) -> None:
-    """Grade until a signal; what is under way then is given back.
+    """Grade until a signal; what is under way then is finished, where the settings give it time, or given back.
 
     Raises:
         NoSandbox, BadArguments: nothing could be graded here.
         OldSchema: the database is not one of this version.
 
     """
+    if settings.drain_s:
+        signals.expect_drain()
     backend = open_backend(settings.sandbox)
     if not await_schema(settings.database_url, signals.wait):
         return
@@ -51,10 +53,13 @@ def run_worker(settings: WorkerSettings, signals: StopSignals) -> None:
             settings=settings, database=database, blobs=blobs, specs=SpecShelf(blobs, Path(folder)), engines=engines,
             bell=Bell(settings.jobs), stopping=threading.Event(),
         )  # fmt: skip
-        with at_work(place, engines):
+        with at_work(place, engines) as shift:
             threading.Thread(target=listen, args=(place,), name="wake-ups", daemon=True).start()
             log.info("%s grades %d at a time from %s", settings.name, settings.jobs, ", ".join(settings.queues))
             signals.wait()
+            if settings.drain_s:
+                log.info("%s drains: it finishes what it grades within %g s", settings.name, settings.drain_s)
+                shift.drain(signals.wait_for_second)
             log.info("%s stops", settings.name)
     database.close()
 

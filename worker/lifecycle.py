@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from grader.domain.errors import DatabaseBusy, GraderError
@@ -20,6 +21,7 @@ from worker.loop import GradingLoop, Workplace
 log = logging.getLogger(__name__)
 HEARTBEAT_S = 15.0
 _ASK_AGAIN_S = 2.0
+_LOOK_S = 0.2
 # What is under way is killed and put back; a database that does not answer then is not waited for.
 STOP_S = 4.0
 
@@ -59,8 +61,43 @@ def queues_of_slots(queues: tuple[Queue, ...], jobs: int) -> list[tuple[Queue, .
     return [live, *([queues] * (jobs - 1))]
 
 
+class Shift:
+    """A worker's threads while they grade."""
+
+    def __init__(self, place: Workplace, threads: Sequence[threading.Thread]) -> None:
+        self._place = place
+        self._threads = threads
+
+    def drain(self, hurried_within: Callable[[float], bool]) -> bool:
+        """Claim nothing more and wait until all that is under way is finished; whether it came to that.
+
+        It is given up after the worker's `drain_s` seconds, or when `hurried_within`, which waits for so many seconds,
+        says that there is no time for it.
+        """
+        place = self._place
+        place.leaving.set()
+        place.bell.ring(place.settings.jobs)
+        ends_at = time.monotonic() + place.settings.drain_s
+        while any(thread.is_alive() for thread in self._threads):
+            left_s = ends_at - time.monotonic()
+            if left_s <= 0 or hurried_within(min(left_s, _LOOK_S)):
+                return False
+        return True
+
+    def end(self) -> None:
+        """Claim nothing more; what fails from now on is put back, because it is us who stop it."""
+        self._place.leaving.set()
+        self._place.stopping.set()
+        self._place.bell.ring(self._place.settings.jobs)
+
+    def join(self) -> None:
+        """Wait for the threads, not for ever."""
+        for thread in self._threads:
+            thread.join(STOP_S / len(self._threads))
+
+
 @contextmanager
-def at_work(place: Workplace, engines: Engines) -> Iterator[None]:
+def at_work(place: Workplace, engines: Engines) -> Iterator[Shift]:
     """The worker's threads grade while the block lasts; at its end what is under way is killed and put back."""
     settings = place.settings
     threads = [
@@ -73,25 +110,34 @@ def at_work(place: Workplace, engines: Engines) -> Iterator[None]:
     ]
     for thread in (*threads, *others):
         thread.start()
+    shift = Shift(place, threads)
     try:
-        yield
+        yield shift
     finally:
-        place.stopping.set()
-        place.bell.ring(settings.jobs)
+        shift.end()
         engines.stop()
-        for thread in threads:
-            thread.join(STOP_S / len(threads))
+        shift.join()
 
 
 def _be_heard_of(place: Workplace) -> None:
+    """Every few seconds, and at once when the worker leaves, so that nobody counts on its slots any more."""
+    while True:
+        leaves, stops = place.leaving.is_set(), place.stopping.is_set()
+        _say_that_it_is_here(place, leaves=leaves)
+        if stops:
+            return
+        (place.stopping if leaves else place.leaving).wait(HEARTBEAT_S)
+
+
+def _say_that_it_is_here(place: Workplace, *, leaves: bool) -> None:
     settings = place.settings
-    while not place.stopping.is_set():
-        try:
-            with place.database.begin() as work:
-                runs.heard_of(work, worker=settings.name, queues=settings.queues, slots=settings.jobs)
-        except DatabaseBusy as error:
-            log.warning("the database is away: %s", error)
-        place.stopping.wait(HEARTBEAT_S)
+    try:
+        with place.database.begin() as work:
+            runs.heard_of(
+                work, worker=settings.name, queues=settings.queues, slots=settings.jobs, draining=leaves
+            )  # fmt: skip
+    except DatabaseBusy as error:
+        log.warning("the database is away: %s", error)
 
 
 def _warm_up(place: Workplace, engines: Engines) -> None:

@@ -47,7 +47,10 @@ class Grades(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workplace:
-    """Everything a worker's threads share."""
+    """Everything a worker's threads share.
+
+    Once `leaving` is set nothing more is claimed; `stopping`, which comes with it or later, ends what is under way.
+    """
 
     settings: WorkerSettings
     database: Database
@@ -56,6 +59,7 @@ class Workplace:
     engines: Grades
     bell: Bell
     stopping: threading.Event
+    leaving: threading.Event = field(default_factory=threading.Event)
     quarantine: Quarantine = field(default_factory=Quarantine)
 
 
@@ -67,19 +71,19 @@ class GradingLoop:
         self._queues = queues
 
     def run(self) -> None:
-        """Until the worker stops."""
-        stopping = self._place.stopping
-        while not stopping.wait(self._place.quarantine.left_s()):
+        """Until the worker stops, or has finished its last stage."""
+        leaving = self._place.leaving
+        while not leaving.wait(self._place.quarantine.left_s()):
             try:
                 if not self.grade_next():
                     self._place.bell.wait(LOOK_S)
             except DatabaseBusy as error:
                 log.warning("the database is away: %s", error)
-                stopping.wait(LOOK_S)
+                leaving.wait(LOOK_S)
             except Exception:
                 # The thread's edge: the lease runs out, and the sweep gives the stage to somebody else.
                 log.exception("a grading ended in a fault of ours")
-                stopping.wait(LOOK_S)
+                leaving.wait(LOOK_S)
 
     def grade_next(self) -> bool:
         """Claim a stage and see it to its end; False when nothing waits. Raises DatabaseBusy when nothing is held."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import Engine, create_engine, func, select
+from sqlalchemy import Engine, create_engine, event, func, select
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from sqlalchemy.orm import Session
@@ -22,8 +24,13 @@ log = logging.getLogger(__name__)
 _LOCK_TIMEOUT_MS = 10_000
 _STATEMENT_TIMEOUT_MS = 30_000
 _CONNECT_S = 5
-# Which code speaks: the newest migration it knows. The database refuses old code what that would do wrongly.
-CODE = "0004"
+_MIGRATIONS = Path(__file__).parent / "migrations" / "versions"
+
+
+@cache
+def code() -> str:
+    """Which code this is: the newest migration it knows. The database refuses old code what that would do wrongly."""
+    return max(path.name.partition("_")[0] for path in _MIGRATIONS.glob("[0-9]*.py"))
 
 
 class WakeUps(Protocol):
@@ -67,6 +74,7 @@ class Database:
     def __init__(self, url: str, wakeups: WakeUps | None = None, *, pool: int = 10) -> None:
         self.url = url
         self._wakeups = wakeups or NoWakeUps()
+        self._pool = pool
         self.engine: Engine = create_engine(
             url,
             pool_size=pool,
@@ -79,7 +87,7 @@ class Database:
             connect_args={
                 "connect_timeout": _CONNECT_S,
                 "options": f"-c lock_timeout={_LOCK_TIMEOUT_MS} -c statement_timeout={_STATEMENT_TIMEOUT_MS} "
-                f"-c timezone=UTC -c grader.code={CODE}",
+                f"-c timezone=UTC -c grader.code={code()}",
             },
         )
 
@@ -116,6 +124,12 @@ class Database:
         except DatabaseBusy:
             return False
         return True
+
+    def watch(self, used: Callable[[int], None]) -> int:
+        """Tell `used` of each connection that is taken (1) or given back (-1); the most that can be taken at once."""
+        event.listen(self.engine, "checkout", lambda *_: used(1))
+        event.listen(self.engine, "checkin", lambda *_: used(-1))
+        return 2 * self._pool
 
     def close(self) -> None:
         self.engine.dispose()

@@ -10,9 +10,11 @@ ROOT = Path(__file__).parents[2]
 BROAD_HANDLERS = {
     "grader/cli": "the command line's edge: one sentence instead of a traceback",
     "grader/engine/harness/serve.py": "the harness process's edge: whatever a spec's file does is a failed run",
+    "grader/http/readiness.py": "a probe's edge: whatever an object store's client raises means that it is not ready",
     "grader/http/edge.py": "the HTTP edge: a problem document instead of a traceback, which goes to the log",
     "grader/web/errors.py": "the same for pages",
     "grader/engine/probe": "student code may raise anything at all",
+    "grader/storage/objects.py": "each library behind fsspec has errors of its own for a network that does not work",
     "grader/engine/sandbox/pool.py": "the refill thread's edge: a failure is handed to whoever waits",
 }
 
