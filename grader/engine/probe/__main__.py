@@ -67,6 +67,10 @@ def _serve(moved: Descriptors, make_code: Callable[[], StudentCode] | None) -> i
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or 1))
     # Cheap, and must come before the student's own `import torchvision`.
     prepare_torchvision()
+    if share := os.environ.get("GRADER_PROBE_GPU"):
+        from grader.engine.probe import gpu
+
+        gpu.prepare(float(share))
     if os.environ.get("GRADER_PROBE_WARM") == "1":
         from grader.engine.probe.warmup import warm_up
 

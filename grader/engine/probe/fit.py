@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
+from grader.engine.probe import gpu
 from grader.engine.probe.calls import mode_of, seed_everything
 from grader.engine.probe.handles import is_a, qualified_name
 from grader.engine.probe.refusal import BAD_REQUEST, Refused, field, optional
@@ -22,7 +23,7 @@ from grader.engine.probe.room import Room
 from grader.engine.wire.values import TensorData
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-# A loss that is not a number may recover once; three reports in a row do not.
+# A loss that is no number, or infinite, may recover once; three reports in a row do not.
 NAN_REPORTS = 3
 # What LOSSES may hold of one training; longer ones keep every second, third, ... step.
 LOSS_POINTS = 5_000
@@ -48,13 +49,24 @@ class Plan:
     report_every: int
     trainable: str
 
+    def on(self, device: torch.device) -> Plan:
+        """The same with its tensors on `device`."""
+        validation = None if self.validation is None else self.validation.to(device)
+        return replace(self, inputs=self.inputs.to(device), targets=self.targets.to(device), validation=validation)
+
 
 def fit(room: Room, body: dict[str, Any]) -> dict[str, Any]:
     """FIT: see docs/protocol.md."""
     model = room.module(body.get("ref"))
-    plan = _plan(room, body, _device_of(model))
-    with torch.enable_grad(), mode_of(model, training=True):
-        return _Training(room, model, plan).run()
+    plan = _plan(room, body)
+    trainings: list[_Training] = []
+
+    def train(device: torch.device) -> dict[str, Any]:
+        trainings.append(_Training(room, model, plan.on(device)))
+        with torch.enable_grad(), mode_of(model, training=True):
+            return {**trainings[-1].run(), "device": device.type}
+
+    return gpu.computed(model, train, may_repeat=lambda: not any(training.has_reported for training in trainings))
 
 
 class _Training:
@@ -65,6 +77,7 @@ class _Training:
         self._losses: list[tuple[int, torch.Tensor]] = []
         self._nan_reports = 0
         self._reported = 0
+        self.has_reported = False
 
     def run(self) -> dict[str, Any]:
         plan, model = self._plan, self._model
@@ -95,13 +108,14 @@ class _Training:
         """Tell the harness; why to stop, or None to go on."""
         self._reported = step
         loss = float(self._losses[-1][1])
-        self._nan_reports = self._nan_reports + 1 if math.isnan(loss) else 0
+        self._nan_reports = self._nan_reports + 1 if not math.isfinite(loss) else 0
         predictions = None
         if self._plan.validation is not None:
             found = predictions_of(self._model, self._plan.validation, self._plan.batch_size)
             predictions = self._room.outgoing().plain_tensor(found)
         seconds = time.monotonic() - self._started
         event = {"step": step, "loss": loss, "seconds": seconds, "predictions": predictions}
+        self.has_reported = True
         if not self._room.report(event):
             return "stop"
         return "nan" if self._nan_reports >= NAN_REPORTS else None
@@ -114,15 +128,26 @@ class _Training:
             "losses": [[number, float(loss)] for number, loss in kept],
             "seconds": time.monotonic() - self._started,
             "stopped": stopped,
+            "diverged_at": self._diverged_at() if stopped == "nan" else None,
         }
+
+    def _diverged_at(self) -> int | None:
+        """The first step of the stretch without a finite loss in which the training ended."""
+        finite = [torch.isfinite(loss) for _, loss in self._losses]
+        last = max((index for index, is_finite in enumerate(finite) if is_finite), default=-1)
+        return self._losses[last + 1][0] if last + 1 < len(self._losses) else None
 
 
 def predict(room: Room, body: dict[str, Any]) -> dict[str, Any]:
     """PREDICT: see docs/protocol.md."""
     model = room.module(body.get("ref"))
-    inputs = _tensor(room, body, "inputs").to(_device_of(model))
+    inputs = _tensor(room, body, "inputs")
     batch_size = _at_least_one(field(body, "batch_size", int, default=100), "batch_size")
-    return {"value": room.outgoing().plain_tensor(predictions_of(model, inputs, batch_size))}
+
+    def value(device: torch.device) -> TensorData:
+        return room.outgoing().plain_tensor(predictions_of(model, inputs.to(device), batch_size))
+
+    return {"value": gpu.computed(model, value, may_repeat=lambda: True)}
 
 
 def predictions_of(model: torch.nn.Module, inputs: torch.Tensor, batch_size: int) -> torch.Tensor:
@@ -153,10 +178,11 @@ def tensor_of(output: Any) -> torch.Tensor:
 
 def _batches(plan: Plan) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Shuffled batches without end; the order depends on the seed and on nothing the student's code does."""
-    generator = torch.Generator().manual_seed(plan.seed)
+    generator = torch.Generator(device="cpu").manual_seed(plan.seed)
     count = len(plan.inputs)
     while True:
-        order = torch.randperm(count, generator=generator).to(plan.inputs.device)
+        # On the CPU whatever the device: the same batches on a GPU.
+        order = torch.randperm(count, generator=generator, device="cpu").to(plan.inputs.device)
         for batch in torch.split(order, plan.batch_size):
             # Batch normalisation cannot take a last batch of one.
             if len(batch) > 1 or count == 1 or plan.batch_size == 1:
@@ -172,12 +198,12 @@ def _optimizer(model: torch.nn.Module, plan: Plan) -> torch.optim.Optimizer:
     return torch.optim.SGD(parameters, lr=plan.lr, weight_decay=plan.weight_decay)
 
 
-def _plan(room: Room, body: dict[str, Any], device: torch.device) -> Plan:
-    inputs, targets = _tensor(room, body, "inputs").to(device), _tensor(room, body, "targets").to(device)
+def _plan(room: Room, body: dict[str, Any]) -> Plan:
+    inputs, targets = _tensor(room, body, "inputs"), _tensor(room, body, "targets")
     if not inputs.dim() or not targets.dim() or len(inputs) != len(targets) or not len(inputs):
         raise Refused(BAD_REQUEST, "training needs as many targets as inputs, and at least one")
     given = body.get("validation")
-    validation = None if given is None else _tensor(room, body, "validation").to(device)
+    validation = None if given is None else _tensor(room, body, "validation")
     if validation is not None and (not validation.dim() or not len(validation)):
         raise Refused(BAD_REQUEST, "validation needs at least one input")
     return Plan(
@@ -208,6 +234,9 @@ def _loss(room: Room, loss: Any) -> Loss:
 
 def _cross_entropy(output: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     whole = not (targets.is_floating_point() or targets.dtype is torch.bool)
+    if whole and output.is_cuda and output.dim() > 2:
+        # One row for each pixel: for pictures CUDA has only a form that adds up in another order each time.
+        output, targets = output.movedim(1, -1).flatten(0, -2), targets.flatten()
     return F.cross_entropy(output, targets.long() if whole else targets)
 
 
@@ -228,8 +257,3 @@ def _tensor(room: Room, body: dict[str, Any], name: str) -> torch.Tensor:
     if type(body.get(name)) is not TensorData:
         raise Refused(BAD_REQUEST, f"{name} must be a tensor")
     return torch.as_tensor(room.incoming().live(body[name])).detach()
-
-
-def _device_of(model: torch.nn.Module) -> torch.device:
-    first = next(model.parameters(), None)
-    return torch.device("cpu") if first is None else first.device

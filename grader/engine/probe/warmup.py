@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from grader.engine.compat import prepare_torchvision
-from grader.engine.probe import devices, oldapis
+from grader.engine.probe import devices, gpu, oldapis
 
 # Loaded by the handlers or by usual student code on first use.
 _USUAL = (
@@ -43,15 +43,17 @@ def warm_up() -> None:
             continue
     oldapis.restore()
     devices.make_moves_harmless()
-    _one_step()
+    _one_step(devices.CPU)
+    if gpu.is_there():
+        gpu.warm_up(_one_step)
 
 
-def _one_step() -> None:
+def _one_step(device: torch.device) -> None:
     generator_state = torch.get_rng_state()
-    model = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2))
+    model = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2)).to(device)
     optimizer = torch.optim.Adam(model.parameters())
-    labels = torch.zeros(2, 4, 4, dtype=torch.long)
-    loss = F.cross_entropy(model(torch.zeros(2, 3, 8, 8)), labels)
+    labels = torch.zeros(2, 4, 4, dtype=torch.long, device=device)
+    loss = F.cross_entropy(model(torch.zeros(2, 3, 8, 8, device=device)), labels)
     loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     torch.set_rng_state(generator_state)
