@@ -46,7 +46,7 @@ class Engines:
         # The least recently used first.
         self._opened: OrderedDict[SandboxProfile, _Opened] = OrderedDict()
         self._is_stopped = False
-        self._harnesses = HarnessPool(jobs, expected=None, background=True)
+        self._harnesses = HarnessPool(jobs)
 
     def __enter__(self) -> Self:
         return self

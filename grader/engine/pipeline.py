@@ -91,7 +91,7 @@ class Engine:
         ahead = min(jobs, expected) if expected is not None else jobs
         self._sandboxes = WarmPool(backend, self._profile, ahead, expected=expected)
         self._owns_harnesses = harnesses is None
-        self._harnesses = harnesses or HarnessPool(ahead, expected=expected, background=background)
+        self._harnesses = harnesses or HarnessPool(ahead)
         self._lock = threading.Lock()
         self._judging: set[HarnessProcess] = set()
         self._is_closed = False

@@ -4,6 +4,6 @@ import gc
 
 gc.disable()
 
-from grader.engine.harness.serve import main  # noqa: E402
+from grader.engine.harness.forks import main  # noqa: E402
 
 main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 from dataclasses import dataclass, field
@@ -16,7 +17,10 @@ LENGTH = struct.Struct(">I")
 class Word(StrEnum):
     """Every kind of message on the control socket."""
 
-    HELLO = "hello"  # harness: imported, waiting for a job
+    FORK = "fork"  # worker to the fork server: a harness on this socket, its stderr in this file
+    END = "end"  # worker to the fork server: kill that harness and let go of it
+    ENDED = "ended"  # fork server: done
+    HELLO = "hello"  # harness: waiting for a job
     JOB = "job"  # worker: what to judge
     NEED = "need"  # harness: a fresh sandbox, please
     SANDBOX = "sandbox"  # worker: here are its descriptors (read, write)
@@ -86,6 +90,11 @@ class Control:
             raise ControlClosed("the other process is gone") from error
         unpacked = msgpack.unpackb(packed, raw=False, strict_map_key=False, max_bin_len=len(packed))
         return Note(Word(unpacked["word"]), unpacked["fields"], tuple(descriptors))
+
+    def shut(self) -> None:
+        """Whoever receives, on either side and in any thread, hears that it is over. Idempotent."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._socket.close()

@@ -1,14 +1,12 @@
-"""One harness process: import everything, say so, judge one job, end. Started by `supervise.py`.
+"""One harness process: say that it is there, judge one job, end. Forked by `forks.py`.
 
-It has the answers, therefore no credentials: its environment was scrubbed by whoever started it, and the only
-descriptors it holds are the control socket and, later, the pipes of one sandbox at a time.
+It has the answers, therefore no credentials: its environment was scrubbed by whoever started the process it was forked
+from, and the only descriptors it holds are the control socket and, later, the pipes of one sandbox at a time.
 """
 
 from __future__ import annotations
 
-import gc
 import os
-import socket
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +16,7 @@ import torch
 
 from grader.domain.check import CheckDefinition, CheckResult, Stage
 from grader.domain.ending import Ending, EndingReason
-from grader.domain.errors import BadSpec, GraderError, NoSandbox, SandboxLost
+from grader.domain.errors import BadSpec, DeviceLost, GraderError, NoSandbox, SandboxLost
 from grader.engine.harness.asserting import context
 from grader.engine.harness.control import Control, ControlClosed, Word
 from grader.engine.harness.job import Job, definition_to_plain, result_to_plain
@@ -52,7 +50,8 @@ class _Worker:
         note = self._control.receive()
         if note.word is not Word.SANDBOX or len(note.descriptors) != 2:
             message = str(note.fields.get("message", "")) or None
-            raise NoSandbox(message) if note.fields.get("code") == NoSandbox.code else SandboxLost(message)
+            kinds = {kind.code: kind for kind in (NoSandbox, DeviceLost)}
+            raise kinds.get(note.fields.get("code", ""), SandboxLost)(message)
         read_fd, write_fd = note.descriptors
         return ProbeClient(FramePipe(read_fd, write_fd), self.lost)
 
@@ -65,19 +64,6 @@ class _Worker:
             exit_code=fields["exit_code"],
             detail=fields["detail"],
         )
-
-
-def _warm_up() -> None:
-    """What the first check would otherwise pay for."""
-    torch.set_num_threads(1)
-    layer = torch.nn.Conv2d(1, 2, 3)
-    layer(torch.randn(1, 1, 8, 8)).sum().backward()
-    # Its first call imports for half a second.
-    torch.autograd.gradcheck(torch.sin, torch.ones(1, dtype=torch.float64, requires_grad=True))
-    import grader.engine.harness.answers  # noqa: F401
-
-    gc.freeze()
-    gc.enable()
 
 
 def _judge(job: Job, worker: _Worker) -> dict[str, object]:
@@ -105,12 +91,10 @@ def _judge(job: Job, worker: _Worker) -> dict[str, object]:
     }
 
 
-def main() -> None:
-    """Serve one job over the socket whose descriptor is the first argument."""
-    control = Control(socket.socket(fileno=int(sys.argv[1])))
-    _warm_up()
+def serve(control: Control) -> None:
+    """One job from its first word to its last."""
     try:
-        control.send(Word.HELLO, torch=torch.__version__)
+        control.send(Word.HELLO, torch=torch.__version__, pid=os.getpid())
         job = Job(**control.receive().fields)
         try:
             facts = _judge(job, _Worker(control))
@@ -128,5 +112,3 @@ def main() -> None:
             control.send(Word.DONE, facts=facts)
     except (ControlClosed, BrokenPipeError):
         pass
-    # The interpreter's tear-down with torch loaded takes 0.3 s, and nothing here is worth it.
-    os._exit(0)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -18,19 +14,16 @@ from typing import Any, Self
 
 from grader.domain.check import CheckResult, Stage
 from grader.domain.ending import Ending, EndingReason
-from grader.domain.errors import BadSpec, NoSandbox, RunFailed, SandboxLost, SetupError, TransientError
+from grader.domain.errors import BadSpec, DeviceLost, NoSandbox, RunFailed, SandboxLost, SetupError, TransientError
 from grader.domain.run import Event
 from grader.engine.harness.control import Control, ControlClosed, Note, Word
+from grader.engine.harness.forkserver import ForkServer, last_line
 from grader.engine.harness.job import Job, definition_from_plain, result_from_plain
 from grader.engine.sandbox.base import Sandbox
-from grader.engine.sandbox.pool import QUIET_S
-from grader.kit.text import plain
 
 # A spec's own work (reference models, data) may take this much longer than the run's budget before it counts as stuck.
 GRACE_S = 60.0
 HELLO_S = 120.0
-# What a harness may see of our environment. Everything else, credentials above all, stays here.
-PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "GRADER_DATA_DIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
 
 SandboxLease = Callable[[], AbstractContextManager[Sandbox]]
 
@@ -49,36 +42,21 @@ class Judgement:
 class HarnessProcess:
     """A harness waiting for its one job."""
 
-    def __init__(self, *, background: bool = False) -> None:
-        ours, theirs = socket.socketpair()
+    def __init__(self, server: ForkServer) -> None:
+        self._server = server
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
-        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        environment |= {
-            "OMP_NUM_THREADS": "1",
-            "MKL_NUM_THREADS": "1",
-            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
+        ours, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-m", "grader.engine.harness", str(theirs.fileno())],
-                env=environment, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=self._stderr, cwd="/", start_new_session=True,
-            )  # fmt: skip
+            self._number = server.fork(theirs, self._stderr.fileno())
         self._control = Control(ours)
         self._said_hello = False
         # One thread waits for the first word at a time, and nobody closes the socket under it.
         self._greeting = threading.Lock()
-        # Between finding the process alive and signalling its group nobody else may reap it: the number is reused.
-        self._signalling = threading.Lock()
+        self.pid = 0
         self.torch = ""
-        # Only root may take a process back out of the background, so only root puts one there.
-        self._background = background and os.geteuid() == 0
-        if self._background:
-            os.setpriority(os.PRIO_PROCESS, self._process.pid, 19)
 
     def await_hello(self) -> None:
-        """Wait until everything is imported.
+        """Wait until it is there.
 
         Raises:
             RunFailed: the process ended, or takes absurdly long.
@@ -90,14 +68,11 @@ class HarnessProcess:
             try:
                 note = self._control.receive(HELLO_S)
             except OSError as error:  # the end of the socket, on either side, or no word in time
-                raise RunFailed(f"The harness did not start: {self._last_words()}") from error
+                words = self._last_words() or self._server.last_words() or "it said nothing"
+                raise RunFailed(f"The harness did not start: {words}") from error
             self._said_hello = note.word is Word.HELLO
+            self.pid = int(note.fields.get("pid", 0))
             self.torch = str(note.fields.get("torch", ""))
-
-    def to_foreground(self) -> None:
-        """Give it its full share of the processor, if it was started in the background."""
-        if self._background:
-            os.setpriority(os.PRIO_PROCESS, self._process.pid, 0)
 
     def judge(self, job: Job, sandboxes: SandboxLease, on_event: Callable[[Event], None]) -> Judgement:
         """Run one job to its end. The process is of no use afterwards.
@@ -125,7 +100,8 @@ class HarnessProcess:
                     return
                 self._handle(note, seat, judgement, on_event)
         except ControlClosed as error:
-            raise RunFailed(f"The harness ended in the middle of a run: {self._last_words()}") from error
+            words = self._last_words() or "it said nothing"
+            raise RunFailed(f"The harness ended in the middle of a run: {words}") from error
         except TimeoutError as error:
             raise RunFailed(
                 "The run took longer than its limit and was stopped; the spec's own code may be stuck."
@@ -154,31 +130,24 @@ class HarnessProcess:
             on_event(Event(kind="check", check_id=result.id, result=result))
         elif note.word is Word.PROBLEM:
             kinds: dict[str, type[SetupError | TransientError]] = {
-                kind.code: kind for kind in (BadSpec, NoSandbox, SandboxLost)
+                kind.code: kind for kind in (BadSpec, NoSandbox, SandboxLost, DeviceLost)
             }
             raise kinds.get(note.fields["code"], RunFailed)(note.fields["message"])
 
     def interrupt(self) -> None:
         """Stop the process, from any thread; whoever is in `judge` or `await_hello` gets a RunFailed. Idempotent."""
-        with self._signalling:
-            if self._process.poll() is None:
-                os.killpg(self._process.pid, signal.SIGKILL)
+        self._server.end(self._number, wait=self._said_hello)
+        self._control.shut()
 
     def kill(self) -> None:
         """Stop the process and whatever it started, and let go of it. Idempotent; not while another thread judges."""
         self.interrupt()
-        with self._signalling:
-            self._process.wait()
         with self._greeting:  # whoever waits for the first word has heard by now that none will come
             self._control.close()
             self._stderr.close()
 
     def _last_words(self) -> str:
-        if self._stderr.closed:
-            return "it was stopped"
-        self._stderr.seek(0)
-        text = plain(self._stderr.read()[-2000:].decode(errors="replace")).strip()
-        return text.splitlines()[-1] if text else "it said nothing"
+        return "it was stopped" if self._stderr.closed else last_line(self._stderr.fileno())
 
 
 class _SandboxSeat:
@@ -229,21 +198,15 @@ class _SandboxSeat:
 
 
 class HarnessPool:
-    """Harness processes started ahead, each for one job.
+    """Harness processes forked ahead, each for one job; `ahead` is how many wait at once."""
 
-    `ahead` is how many wait at once; `expected` is how many jobs will come, if that is known; in the `background`, a
-    replacement starts without slowing down the job it will not serve.
-    """
-
-    def __init__(self, ahead: int, *, expected: int | None, background: bool = False) -> None:
+    def __init__(self, ahead: int) -> None:
         self._ahead = ahead
-        self._background = background
         self._lock = threading.Lock()
-        self._left = expected
         self._is_stopped = False
+        self._server = ForkServer()
         self._waiting: deque[HarnessProcess] = deque()
-        for _ in range(ahead):
-            self._start_another()
+        self._fill()
 
     @contextmanager
     def lease(self) -> Iterator[HarnessProcess]:
@@ -256,14 +219,11 @@ class HarnessPool:
         with self._lock:
             if self._is_stopped:
                 raise TransientError("The pool of harnesses has been stopped, so nothing more can be judged.")
-            process = self._waiting.popleft() if self._waiting else None
-        process = process or HarnessProcess()
+            self._fill()
+            process = self._waiting.popleft() if self._waiting else HarnessProcess(self._server)
+            # The next one is forked while this one judges: no import slows it down.
+            self._fill()
         try:
-            process.to_foreground()
-            if self._background:
-                threading.Timer(QUIET_S, self._start_another).start()
-            else:
-                self._start_another()
             yield process
         finally:
             process.kill()
@@ -275,28 +235,30 @@ class HarnessPool:
             RunFailed: one does not start, or the pool was stopped meanwhile.
 
         """
-        for _ in range(self._ahead):
-            self._start_another()
         with self._lock:
+            self._fill()
             waiting = list(self._waiting)
         for process in waiting:
             process.await_hello()
 
     def stop(self) -> None:
-        """Kill those that wait. One that judges belongs to its lease, and is interrupted by whoever holds that."""
+        """Kill all of them, at once. Whoever judges with one gets a RunFailed."""
         with self._lock:
             self._is_stopped = True
-            self._left = 0  # a timer that is still running starts nothing
             waiting, self._waiting = list(self._waiting), deque()
+        self._server.close()
         for process in waiting:
             process.kill()
 
-    def _start_another(self) -> None:
-        with self._lock:
-            if len(self._waiting) >= self._ahead:
-                return
-            if self._left is not None:
-                if self._left <= 0:
-                    return
-                self._left -= 1
-            self._waiting.append(HarnessProcess(background=self._background))
+    def _fill(self) -> None:
+        """With the lock held. A server that ended takes with it those that wait, and has a successor."""
+        if self._is_stopped:
+            return
+        if not self._server.is_alive:
+            for process in self._waiting:
+                process.kill()
+            self._waiting.clear()
+            self._server.close()
+            self._server = ForkServer()
+        while len(self._waiting) < self._ahead:
+            self._waiting.append(HarnessProcess(self._server))

@@ -12,6 +12,7 @@ import pytest
 
 from grader.domain.check import CheckResult
 from grader.domain.run import Event
+from grader.engine.harness.forkserver import ForkServer
 from grader.engine.harness.job import Job
 from grader.engine.harness.supervise import HarnessProcess, Judgement
 from tests.engine.plain_sandbox import PlainSandbox
@@ -20,8 +21,9 @@ from tests.engine.plain_sandbox import PlainSandbox
 class Bench:
     """Judges `submission` by the checks in `spec`, and keeps what happened."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, server: ForkServer) -> None:
         self.folder = folder
+        self.server = server
         self.sandboxes: list[PlainSandbox] = []
         self.events: list[Event] = []
 
@@ -51,7 +53,7 @@ class Bench:
             parts=parts,
             **{**defaults, **options},
         )
-        process = HarnessProcess()
+        process = HarnessProcess(self.server)
         try:
             return process.judge(job, self.lease, self.events.append)
         finally:
@@ -65,9 +67,17 @@ from grader.checks import assert_close, award, check, curve, expect, fail, grid,
 """
 
 
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[ForkServer]:
+    """One for all tests: torch is imported once."""
+    server = ForkServer()
+    yield server
+    server.close()
+
+
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
+def bench(tmp_path: Path, fork_server: ForkServer) -> Bench:
+    return Bench(tmp_path, fork_server)
 
 
 @pytest.fixture

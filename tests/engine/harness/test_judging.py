@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import os
+import signal
+import time
+from pathlib import Path
 
 import pytest
 
 from grader.domain.errors import BadSpec, NoSandbox, RunFailed
-from grader.engine.harness.supervise import HarnessProcess
+from grader.engine.harness.forkserver import ForkServer
+from grader.engine.harness.supervise import HarnessPool, HarnessProcess
 
 FOUR = """
 @check("A1", points=2, title="adds")
@@ -125,15 +129,59 @@ def test_a_submission_that_dies_while_loading_is_told_so_in_every_check(bench, b
 
 def test_the_harness_sees_no_secret_of_ours(bench, by_id, monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgresql://secret")
-    spec = '@check("A1", points=1, title="x")\ndef test_x():\n    assert "DATABASE_URL" not in os.environ, "seen"\n'
-    assert by_id(bench.judge(spec, CODE, {"A1": (1, 1.0)}))["A1.x"].status == "passed"
+    spec = """
+    @check("A1", points=1, title="x")
+    def test_x():
+        assert "DATABASE_URL" not in os.environ, "seen"
+        open_files = [os.path.realpath(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")]
+        assert sum("socket:" in file for file in open_files) == 1, "more than the one to the worker"
+    """
+    bench.server = ForkServer()
+    try:
+        assert by_id(bench.judge(spec, CODE, {"A1": (1, 1.0)}))["A1.x"].status == "passed"
+    finally:
+        bench.server.close()
 
 
-def test_killing_a_harness_leaves_nothing(bench):
-    process = HarnessProcess()
+def test_killing_a_harness_leaves_nothing(fork_server):
+    process, other = HarnessProcess(fork_server), HarnessProcess(fork_server)
     process.await_hello()
-    pid = process._process.pid
+    other.await_hello()
     process.kill()
     process.kill()
     with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
+        os.kill(process.pid, 0)
+    os.kill(other.pid, 0)
+    other.kill()
+
+
+def test_with_the_server_every_harness_ends():
+    server = ForkServer()
+    process = HarnessProcess(server)
+    process.await_hello()
+    server.close()
+    until_gone(process.pid)
+    too_late = HarnessProcess(server)
+    with pytest.raises(RunFailed, match="did not start"):
+        too_late.await_hello()
+    for one in (process, too_late):
+        one.kill()
+
+
+def test_a_pool_whose_server_was_killed_forks_from_another():
+    pool = HarnessPool(1)
+    try:
+        pool.await_ready()
+        os.kill(pool._server._process.pid, signal.SIGKILL)
+        pool._server._process.wait()
+        with pool.lease() as process:
+            process.await_hello()
+    finally:
+        pool.stop()
+
+
+def until_gone(pid):
+    ends_at = time.monotonic() + 20
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < ends_at:
+        time.sleep(0.02)
+    assert not Path(f"/proc/{pid}").exists()
