@@ -186,6 +186,12 @@ class SandboxLost(TransientError):
     code = "sandbox-lost"
 
 
+class DeviceLost(SandboxLost):
+    """The GPU failed for reasons that have nothing to do with the submission."""
+
+    code = "device-lost"
+
+
 class DatabaseBusy(TransientError):
     """The database did not answer; try again in a moment."""
 

@@ -23,7 +23,7 @@ from grader.domain.ids import CheckId, PartId
 from grader.engine.harness.authoring import ATTRIBUTE, CheckFailed, Declared, take_award
 from grader.engine.harness.job import Job
 from grader.engine.harness.showing import take_artifacts
-from grader.engine.harness.verdict import Verdict, verdict_of
+from grader.engine.harness.verdict import Verdict, verdict_of, with_cause
 from grader.engine.student.session import Session
 from grader.engine.student.student import Student, SubmissionFacts
 
@@ -190,6 +190,7 @@ class CheckPlugin:
             verdict = verdict_of(teardown_error)
         declared = _declared(item)
         output, artifacts = self._session.end(), take_artifacts()
+        verdict = with_cause(verdict, self._session.take_divergence())
         if self.problem is not None:
             return
         if declared.stage is Stage.GATE and verdict.status not in (CheckStatus.PASSED, CheckStatus.SKIPPED):

@@ -61,6 +61,13 @@ def verdict_of(error: BaseException | None, detail: str = "") -> Verdict:
     return Verdict(CheckStatus.ERROR, UNUSABLE, detail)
 
 
+def with_cause(verdict: Verdict, cause: str) -> Verdict:
+    """A failed check in the words of what made it fail, if that is known; the check's own go to staff."""
+    if not cause or verdict.status is not CheckStatus.FAILED:
+        return verdict
+    return verdict._replace(message=cause, detail=f"{verdict.message}\n{verdict.detail}".strip())
+
+
 def _authors_words(text: str) -> str:
     """The author's own message of a plain assert; what pytest adds (`assert 3 == 4`) shows expected values."""
     head = text.split("\nassert ", 1)[0]

@@ -18,7 +18,8 @@ class SandboxProfile:
 
     `warm` makes the probe load the optimiser's modules and run one forward and backward before it says READY;
     `background` starts it with next to no share of a busy processor, until `to_foreground`;
-    `gpu` names a device the sandbox may see, None for none.
+    `gpu` names a device the sandbox may see (its UUID), None for none; `gpu_share` is how much of its memory torch
+    may use there, between 0 and 1: a limit for honest code, which student code can undo.
     `program` is Python source to run in place of the probe: the conformance suite's hostile little programs.
     """
 
@@ -34,6 +35,7 @@ class SandboxProfile:
     warm: bool = True
     background: bool = False
     gpu: str | None = None
+    gpu_share: float = 1.0
     program: str | None = None
 
 

@@ -12,7 +12,7 @@ import select
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -47,6 +47,10 @@ class _Starting:
 class WarmPool:
     """Keeps `size` sandboxes of one profile ready. Safe for use by several threads.
 
+    Where they are the `only` ones their place has room for (a GPU), those that are leased count too: the next one
+    starts when one has ended and `after_use`, called in the thread of the lease, has come back. The lease raises what
+    that raises.
+
     `expected` is how many leases will come, where that is known: no more sandboxes are started ahead than that, and
     only a waiting lease (after a submission killed its sandbox) starts another.
 
@@ -61,12 +65,16 @@ class WarmPool:
         *,
         expected: int | None = None,
         ready_within_s: float = READY_WITHIN_S,
+        only: bool = False,
+        after_use: Callable[[], None] | None = None,
     ) -> None:
         self._backend = backend
         self._profile = profile
         self._size = size
         self._still_expected = expected
         self._ready_within_s = ready_within_s
+        self._only = only
+        self._after_use = after_use
         self._changed = threading.Condition()
         self._ready: deque[Sandbox] = deque()
         self._starting: list[_Starting] = []
@@ -119,8 +127,13 @@ class WarmPool:
             yield sandbox
         finally:
             sandbox.kill()
-            with self._changed:
-                self._leased.pop(id(sandbox), None)
+            try:
+                if self._after_use is not None:
+                    self._after_use()
+            finally:
+                with self._changed:
+                    self._leased.pop(id(sandbox), None)
+                    self._wake()
 
     def stop(self) -> None:
         """Kill every sandbox, leased ones too. Idempotent; a waiting lease raises SandboxLost."""
@@ -220,7 +233,7 @@ class WarmPool:
 
     def _missing(self) -> int:
         """How many to start now; called with the lock held."""
-        under_way = len(self._ready) + len(self._starting)
+        under_way = len(self._ready) + len(self._starting) + (len(self._leased) if self._only else 0)
         ahead = self._size - under_way
         if self._still_expected is not None:
             ahead = min(ahead, self._still_expected)

@@ -14,6 +14,7 @@ from typing import Any
 from grader.domain.ending import Ending, EndingReason
 from grader.domain.errors import (
     CallTimeout,
+    DeviceLost,
     NotDefined,
     ProbeDied,
     ProtocolViolation,
@@ -22,6 +23,7 @@ from grader.domain.errors import (
     StudentRaised,
     WrongResult,
 )
+from grader.engine.student.accidents import Accident, accident_of, ends_the_context, sentence_of
 from grader.engine.wire.frames import FramePipe, WireClosed, WireError, WireTimeout
 from grader.engine.wire.messages import PROTOCOL_VERSION, REPLIES, Kind, Message, receive, send
 from grader.kit.text import one_line, plain
@@ -145,9 +147,7 @@ class ProbeClient:
             return body
         text = one_line(str(body.get("message", "")), limit=400)
         if message.kind is Kind.RAISED:
-            kind = one_line(str(body.get("type", "an exception")), limit=80)
-            where = one_line(str(body.get("where", "")), limit=400)
-            raise StudentRaised(f"Your code raised {kind}{': ' + text if text else ''}{f' ({where})' if where else ''}")
+            raise self._raised(body, text)
         if message.kind is Kind.REFUSED:
             if body.get("code") == "not_defined":
                 raise NotDefined(text)
@@ -155,6 +155,24 @@ class ProbeClient:
                 raise WrongResult(text)
             raise ProtocolViolation(f"The sandbox refused a request: {text}")
         raise self._violation("the sandbox said it was ready a second time")
+
+    def _raised(self, body: dict[str, Any], text: str) -> StudentRaised | DeviceLost:
+        """The exception that a RAISED reply stands for. Its words are a claim: see `accidents.py`."""
+        kind = one_line(str(body.get("type", "an exception")), limit=80)
+        where = one_line(str(body.get("where", "")), limit=400)
+        on_gpu = self.ready.get("device") == "cuda"
+        accident = accident_of(kind, text, on_gpu=on_gpu)
+        if accident is Accident.PLATFORM:
+            self._end(EndingReason.KILLED)
+            return DeviceLost(sentence_of(accident, text))
+        if on_gpu and ends_the_context(text):
+            self._end(EndingReason.KILLED)
+        place = f" ({where})" if where else ""
+        if accident is None:
+            return StudentRaised(f"Your code raised {kind}{': ' + text if text else ''}{place}")
+        fault = StudentRaised(f"{sentence_of(accident, text)}{place}")
+        fault.add_note(f"{kind}: {text}")
+        return fault
 
     def _end(self, reason: EndingReason) -> Ending:
         self.close()

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from grader.domain.errors import ProtocolViolation
+from grader.engine.student.accidents import diverged
 from grader.engine.student.proxy import RemoteModule, RemoteObject
 from grader.engine.student.replies import FitReply, checked
 from grader.engine.student.session import Session
@@ -21,7 +22,11 @@ Judge = Callable[[torch.Tensor], float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitResult:
-    """What a training came to. `history` is (step, what `judge` gave), measured here; `losses` is a claim."""
+    """What a training came to. `history` is (step, what `judge` gave), measured here; `losses` is a claim.
+
+    `diverged` is a sentence for the student where the training ended for want of a finite loss, else empty. A check
+    that fails after such a training says it by itself, in the place of its own words.
+    """
 
     steps: int
     history: tuple[tuple[int, float], ...]
@@ -29,6 +34,7 @@ class FitResult:
     reached: bool
     losses: tuple[tuple[int, float], ...]
     seconds: float
+    diverged: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +96,8 @@ def fit(
     # The loop keeps its own budget; a minute more covers the last report on a busy machine.
     reply = checked(FitReply, session.converse(Kind.FIT, body, on_event, float(options["budget_s"]) + 60.0))
     reached = any(goal.is_met(value) for _, value in history)
+    told = "" if reached else _divergence(reply, options, len(inputs))
+    session.note_divergence(told)
     return FitResult(
         steps=reply.steps,
         history=tuple(history),
@@ -97,4 +105,13 @@ def fit(
         reached=reached,
         losses=reply.losses,
         seconds=reply.seconds,
+        diverged=told,
     )
+
+
+def _divergence(reply: FitReply, options: dict[str, Any], count: int) -> str:
+    """A claim, and one that nobody has anything from: the check has failed already, or passes all the same."""
+    step = reply.diverged_at
+    if reply.stopped != "nan" or step is None or not 0 < step <= options["steps"]:
+        return ""
+    return diverged(step, batch_size=options["batch_size"], count=count)

@@ -206,6 +206,8 @@ class FitReply(Reply):
     losses: tuple[tuple[int, float], ...] = ()
     seconds: float = 0.0
     stopped: Any = None
+    diverged_at: int | None = None
+    device: Name = ""
 
 
 Some = TypeVar("Some", bound=Reply)

@@ -48,6 +48,7 @@ class Session:
         self._handles: list[int] = []
         self._tapes: list[int] = []
         self._cache: dict[str, Any] = {}
+        self._divergence = ""
         self.load_report = LoadReport()
         self.load_fault: StudentFault | None = None
         self.load_s = 0.0
@@ -84,6 +85,15 @@ class Session:
                 # The check has its result already; the next one starts with a fresh sandbox.
                 client.close()
         return client.take_output()
+
+    def note_divergence(self, sentence: str) -> None:
+        """How the check's last training ended, if it was for want of a finite loss; empty if not."""
+        self._divergence = sentence
+
+    def take_divergence(self) -> str:
+        """What was noted in this check."""
+        sentence, self._divergence = self._divergence, ""
+        return sentence
 
     def close(self) -> None:
         if self._client is not None:
