@@ -8,7 +8,10 @@ from pathlib import Path
 from grader.engine.sandbox.trees import PACKAGE_ROOT, PROBE_PARTS
 
 REPOSITORY = "grader-sandbox"
-RECIPE = ("docker/sandbox.Dockerfile", "docker/sandbox-requirements.txt", "docker/sandbox-requirements-nodeps.txt")
+RECIPE = (
+    "docker/sandbox.Dockerfile", "docker/sandbox-constraints.txt", "docker/sandbox-requirements.txt",
+    "docker/sandbox-requirements-nodeps.txt", "docker/slim.py",
+)  # fmt: skip
 SUM_LENGTH = 16
 
 
