@@ -21,7 +21,7 @@ from grader.storage.blobs import Blobs
 from grader.storage.database import Database
 from grader.storage.wakeups import CeleryWakeUps
 from worker.bell import Bell
-from worker.lifecycle import at_work, await_schema, open_backend
+from worker.lifecycle import at_work, await_blobs, await_schema, open_backend
 from worker.loop import Workplace
 from worker.settings import WorkerSettings
 from worker.signals import StopSignals
@@ -37,17 +37,18 @@ def run_worker(settings: WorkerSettings, signals: StopSignals) -> None:
 
     Raises:
         NoSandbox, BadArguments: nothing could be graded here.
-        OldSchema: the database is not one of this version.
+        OldSchema, NewSchema: the database is not one that this version can work with.
+        BadBlobsUrl: the blob store is not there for us.
 
     """
     if settings.drain_s:
         signals.expect_drain()
     backend = open_backend(settings.sandbox)
-    if not await_schema(settings.database_url, signals.wait):
+    blobs = Blobs(settings.blobs_url)
+    if not (await_schema(settings.database_url, signals.wait) and await_blobs(blobs, signals.wait)):
         return
     # A slot writes from two threads: the grading one and the one that keeps the lease.
     database = Database(settings.database_url, CeleryWakeUps(settings.broker_url), pool=2 * settings.jobs + 2)
-    blobs = Blobs(settings.blobs_url)
     with tempfile.TemporaryDirectory(prefix="grader-specs-") as folder, Engines(backend, jobs=settings.jobs) as engines:
         place = Workplace(
             settings=settings, database=database, blobs=blobs, specs=SpecShelf(blobs, Path(folder)), engines=engines,

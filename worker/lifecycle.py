@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from grader.domain.errors import DatabaseBusy, GraderError
+from grader.domain.errors import DatabaseBusy, GraderError, TransientError
 from grader.domain.grading import Queue
 from grader.engine.engines import Engines
 from grader.engine.sandbox.base import SandboxBackend
@@ -16,6 +16,7 @@ from grader.engine.sandbox.select import choose
 from grader.service import runs
 from grader.service.expected import likeliest_limits
 from grader.storage import schema
+from grader.storage.blobs import Blobs
 from worker.loop import GradingLoop, Workplace
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,19 @@ def await_schema(url: str, stopped_within: Callable[[float], bool]) -> bool:
             schema.require_current(url)
         except DatabaseBusy as error:
             log.warning("the database is away: %s", error)
+        else:
+            return True
+        if stopped_within(_ASK_AGAIN_S):
+            return False
+
+
+def await_blobs(blobs: Blobs, stopped_within: Callable[[float], bool]) -> bool:
+    """Wait for the blob store; False when it was time to stop first. Raises BadBlobsUrl when waiting does not help."""
+    while True:
+        try:
+            blobs.require_ready()
+        except TransientError as error:
+            log.warning("the blob store is away: %s", error)
         else:
             return True
         if stopped_within(_ASK_AGAIN_S):

@@ -19,6 +19,7 @@ from grader.service import runs
 from grader.specs.load import Spec
 from grader.storage.blobs import Blobs
 from grader.storage.database import Database
+from grader.storage.objects import BlobsAway
 from worker.bell import Bell
 from worker.quarantine import Quarantine
 from worker.recording import Recording
@@ -69,12 +70,18 @@ class GradingLoop:
     def __init__(self, place: Workplace, queues: tuple[Queue, ...]) -> None:
         self._place = place
         self._queues = queues
+        self._blobs_are_away = False
 
     def run(self) -> None:
         """Until the worker stops, or has finished its last stage."""
         leaving = self._place.leaving
         while not leaving.wait(self._place.quarantine.left_s()):
             try:
+                if self._blobs_are_away and not self._place.blobs.is_ready():
+                    # Nothing is claimed that could not be fetched.
+                    leaving.wait(LOOK_S)
+                    continue
+                self._blobs_are_away = False
                 if not self.grade_next():
                     self._place.bell.wait(LOOK_S)
             except DatabaseBusy as error:
@@ -97,7 +104,9 @@ class GradingLoop:
         log.info("claimed, try %d", claim.attempt, extra=about)
         began = time.monotonic()
         known = place.specs.has_plan(claim)
-        with Recording(place.database, place.blobs, claim, lease_s=lease_s, plan_is_known=known) as recording:
+        with Recording(
+            place.database, place.blobs, claim, lease_s=lease_s, plan_is_known=known, stopping=place.stopping
+        ) as recording:
             try:
                 said = self._see_through(claim, recording)
             except LeaseLost:
@@ -116,6 +125,11 @@ class GradingLoop:
             recording.finish(report)
         except LeaseLost:
             raise
+        except BlobsAway as error:
+            # The same for every submission while it lasts, so it costs none of them a try, and this machine no trust.
+            recording.put_back()
+            self._blobs_are_away = True
+            return f"put back ({error})"
         except BadSpec as error:
             # The same on every machine and every try, so neither counts against this one nor is it tried again.
             recording.give_up(f"{type(error).__name__}: {error}", again=False)

@@ -2,6 +2,7 @@
 
 The invariant: after the lease was lost nothing more is written, and the grading ends at its next event. The database
 being away is no loss of the lease: what came meanwhile is kept and written once it is back, if the lease still holds.
+The blob store being away, which pictures need, is waited for while heartbeats go on, so that no training is in vain.
 The accepted gap: a check that is under way when the lease is lost is seen to its end, for nothing.
 """
 
@@ -22,6 +23,7 @@ from grader.service import assignments, runs
 from grader.service.runs import ArtifactToKeep
 from grader.storage.blobs import Blobs
 from grader.storage.database import Database, Work
+from grader.storage.objects import BlobsAway
 
 log = logging.getLogger(__name__)
 Value = TypeVar("Value")
@@ -30,6 +32,8 @@ WRITE_EVERY_S = 0.25
 # Two renewals may fail before the lease is lost.
 RENEWALS_PER_LEASE = 3
 _RETRY_S = 0.5
+# So long pictures wait for a blob store that is away; then the stage is put back, and its results are lost.
+KEEP_S = 600.0
 _JOIN_S = 5.0
 _FINE = (CheckStatus.PASSED, CheckStatus.SKIPPED)
 
@@ -40,16 +44,19 @@ class Recording:
     Args:
         lease_s: for how many seconds a renewal holds.
         plan_is_known: whether the spec version's plan needs no keeping.
+        stopping: set when the worker has no time to wait for anything.
 
     """
 
     def __init__(
-        self, database: Database, blobs: Blobs, claim: Claim, *, lease_s: float, plan_is_known: bool = False
-    ) -> None:
+        self, database: Database, blobs: Blobs, claim: Claim, *, lease_s: float, plan_is_known: bool = False,
+        stopping: threading.Event | None = None,
+    ) -> None:  # fmt: skip
         self._database = database
         self._blobs = blobs
         self._claim = claim
         self._lease_s = lease_s
+        self._stopping = stopping or threading.Event()
         self._plan_is_known = plan_is_known
         # Held for a moment; `_writing` is held as long as the database takes.
         self._noting = threading.Lock()
@@ -102,7 +109,7 @@ class Recording:
 
         Raises:
             LeaseLost: nothing was written.
-            StorageFull: pictures could not be kept; the stage is not ended.
+            StorageFull, BlobsAway: pictures could not be kept; the stage is not ended.
 
         """
         self._end(lambda work: runs.finish_stage(work, self._lease, report))
@@ -128,6 +135,9 @@ class Recording:
             self._plan_is_known = True
 
     def _pass_gate(self) -> None:
+        self._once_blobs_are_back(self._take_unit)
+
+    def _take_unit(self) -> None:
         with self._writing:
             # Already taken when the engine had to begin again; a gate that failed keeps its checks in one stage.
             if self._lease.stage is Stage.GATE and self._gate_passed:
@@ -135,9 +145,24 @@ class Recording:
                 self._renewed_at = time.monotonic()
 
     def _end(self, change: Callable[[Work], None]) -> None:
-        with self._writing:
-            self._write(change)
-            self._over.set()
+        def end() -> None:
+            with self._writing:
+                self._write(change)
+                self._over.set()
+
+        self._once_blobs_are_back(end)
+
+    def _once_blobs_are_back(self, step: Callable[[], None]) -> None:
+        """Do it, and again while the blob store is away. In between others may write, so the lease is renewed."""
+        ends_at = time.monotonic() + KEEP_S
+        while True:
+            try:
+                return step()
+            except BlobsAway as error:
+                if self._is_lost:
+                    raise LeaseLost from error
+                if time.monotonic() > ends_at or self._stopping.wait(_RETRY_S):
+                    raise
 
     def _tick(self) -> None:
         while not self._over.wait(WRITE_EVERY_S):
@@ -146,6 +171,8 @@ class Recording:
             except LeaseLost:
                 log.warning("the lease was lost", extra=self._about)
                 return
+            except BlobsAway as error:
+                log.warning("pictures wait: %s", error, extra=self._about)
             except Exception:
                 # The thread's edge: a picture that cannot be kept must not end the heartbeat. `finish` says it again.
                 if not self._has_complained:

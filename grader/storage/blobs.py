@@ -25,7 +25,7 @@ from typing import IO, Any, BinaryIO, Protocol, cast
 
 from grader.domain.errors import GraderError, SetupError, StorageFull
 from grader.domain.ids import Sha256
-from grader.storage.objects import FULL, ObjectStore, open_store
+from grader.storage.objects import FULL, BadBlobsUrl, ObjectStore, open_store
 
 _INCOMING = "incoming"
 _ASIDE = "aside"
@@ -197,13 +197,26 @@ class Blobs:
     def is_ready(self) -> bool:
         """Whether the store can be written to."""
         try:
-            with self.writer() as writer:
-                writer.write(b"ready?")
-            if self._folder is None:
-                self._store.pipe_file(f"{self._root}/{_INCOMING}/ready", b"ready?")
-        except (OSError, GraderError):
+            self.require_ready()
+        except GraderError:
             return False
         return True
+
+    def require_ready(self) -> None:
+        """Say why the store cannot be written to.
+
+        Raises:
+            BadBlobsUrl: somebody has to mend something.
+            BlobsAway, StorageFull: it may work later.
+
+        """
+        try:
+            with self.writer() as writer:
+                writer.write(b"ready?")
+        except OSError as error:
+            raise BadBlobsUrl(f"Nothing can be written for {self.url}: {error.strerror or error}.") from error
+        if self._folder is None:
+            self._store.pipe_file(f"{self._root}/{_INCOMING}/ready", b"ready?")
 
     def _path(self, sha256: str) -> str:
         return f"{self._root}/{sha256[:2]}/{sha256}"
