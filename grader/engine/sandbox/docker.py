@@ -15,11 +15,11 @@ import socket
 import threading
 import time
 import weakref
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 import requests
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.errors import APIError, DockerException, ImageNotFound
 
 import docker
 from grader.domain.ending import Ending, EndingReason
@@ -27,9 +27,11 @@ from grader.domain.errors import NoSandbox, SandboxLost
 from grader.engine.sandbox import seccomp
 from grader.engine.sandbox.base import Readiness, Sandbox, SandboxProfile
 from grader.engine.sandbox.cgroups import MOUNT, Group, GroupFacts
-from grader.engine.sandbox.docker_settings import GVISOR, HOST_LABEL, LABEL, WORKER_LABEL, container_settings, host_name
+from grader.engine.sandbox.container_terms import FOREGROUND_SHARES, GVISOR, LABEL, NAME_BYTES, NAME_PREFIX
+from grader.engine.sandbox.docker_settings import container_settings
 from grader.engine.sandbox.endings import HostFacts, classify, shell_exit_code
 from grader.engine.sandbox.image import image_name
+from grader.engine.sandbox.owner import is_dead
 from grader.engine.sandbox.relay import Relay
 from grader.engine.sandbox.stderr_tail import StderrTail
 
@@ -38,8 +40,9 @@ DEFAULT_HOST = "unix:///var/run/docker.sock"
 DYING_S = 2
 # The engine hears of an out-of-memory kill by another way than of the exit, sometimes later.
 OOM_NEWS_S = 0.5
-# Containers of other hosts' workers on a shared engine cannot be asked for their owner; after this they are strays.
+# Workers in other containers cannot be looked at: a sandbox of theirs is a stray at this age, or so long after its end.
 ABANDONED_S = 6 * 3600
+UNREAD_S = 120
 ENGINE_ERRORS = (DockerException, requests.RequestException)
 
 
@@ -77,7 +80,7 @@ class DockerSandbox:
     def to_foreground(self) -> None:
         if self._profile.background:
             with contextlib.suppress(*ENGINE_ERRORS):
-                self._api.update_container(self._container, cpu_shares=1024)
+                self._api.update_container(self._container, cpu_shares=FOREGROUND_SHARES)
 
     def is_alive(self) -> bool:
         """Cheap, without asking the engine: it closes the stream when the process ends."""
@@ -181,7 +184,7 @@ class DockerBackend:
         return Readiness(backend=self.name, usable=not problems, facts=facts, problems=tuple(problems))
 
     def start(self, profile: SandboxProfile) -> Sandbox:
-        name = f"grader-{secrets.token_hex(6)}"
+        name = f"{NAME_PREFIX}{secrets.token_hex(NAME_BYTES)}"
         try:
             api = self._api()
             settings = container_settings(
@@ -206,7 +209,7 @@ class DockerBackend:
         return DockerSandbox(api, container, name, profile, socket_fd)
 
     def reap(self) -> int:
-        """Remove containers of this host's dead workers, and any that is older than six hours."""
+        """Remove containers of dead workers: seen to be dead, or beyond our sight and long since idle or too old."""
         try:
             api = self._api()
             found = api.containers(all=True, filters={"label": f"{LABEL}=1"})
@@ -214,11 +217,8 @@ class DockerBackend:
             return 0
         count = 0
         for container in found:
-            labels = container["Labels"]
-            ours = labels.get(HOST_LABEL) == host_name()
-            orphaned = ours and not Path(f"/proc/{labels.get(WORKER_LABEL)}").exists()
-            if orphaned or time.time() - container["Created"] > ABANDONED_S:
-                with contextlib.suppress(NotFound):
+            with contextlib.suppress(APIError):  # another worker removed it meanwhile
+                if _is_stray(api, container):
                     api.remove_container(container["Id"], force=True, v=True)
                     count += 1
         return count
@@ -253,6 +253,21 @@ class DockerBackend:
         except ImageNotFound:
             problems.append((f"the image {self._image} is not there", "run docker/build-sandbox.sh"))
         return problems
+
+
+def _is_stray(api: docker.APIClient, container: dict[str, Any]) -> bool:
+    dead = is_dead(container["Labels"])
+    if dead is not None:
+        return dead
+    if time.time() - container["Created"] > ABANDONED_S:
+        return True
+    # The engine closes the probe's input when its worker goes, so a probe ends by itself; a living worker would have
+    # read why, and removed it, within seconds.
+    state = api.inspect_container(container["Id"])["State"]
+    if state["Status"] != "exited":
+        return False
+    ended = datetime.fromisoformat(f"{state['FinishedAt'][:19]}+00:00")
+    return time.time() - ended.timestamp() > UNREAD_S
 
 
 def _knock(host: str) -> None:

@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from typing import Any
 
 from docker.types import DeviceRequest, LogConfig, Ulimit
 
 from docker import APIClient
 from grader.engine.sandbox.base import SandboxProfile
+from grader.engine.sandbox.container_terms import (
+    BACKGROUND_SHARES,
+    FOREGROUND_SHARES,
+    GVISOR,
+    HOSTNAME,
+    MASKED_PATHS,
+    NO_NEW_PRIVILEGES,
+    OOM_SCORE,
+    READ_ONLY_PATHS,
+    SCRATCH_OPTIONS,
+    SYSFS,
+    USER,
+)
 from grader.engine.sandbox.environment import SCRATCH, probe_command, probe_environment
+from grader.engine.sandbox.owner import owner_labels
 
-USER = "65534:65534"  # both numbers: with a bare uid that is not in the image's passwd the group would be 0
-LABEL = "grader.sandbox"
-WORKER_LABEL = "grader.worker"
-HOST_LABEL = "grader.host"
-# The engine's own list, and what it leaves open: kernel symbols, its configuration, memory layout.
-MASKED_PATHS = (
-    "/proc/acpi", "/proc/asound", "/proc/cmdline", "/proc/config.gz", "/proc/iomem", "/proc/ioports", "/proc/kallsyms",
-    "/proc/kcore", "/proc/keys", "/proc/key-users", "/proc/kmsg", "/proc/kpagecount", "/proc/kpageflags",
-    "/proc/latency_stats", "/proc/modules", "/proc/sched_debug", "/proc/scsi", "/proc/slabinfo", "/proc/swaps",
-    "/proc/timer_list", "/proc/timer_stats", "/proc/vmallocinfo", "/proc/zoneinfo", "/dev/mqueue",
-)  # fmt: skip
 EXTRA_TASKS = 1  # the init
 # gVisor's own kernel is a process of the container: its threads count as tasks (25 are too few for it to start), and
 # a largest file size would be the size of the file it keeps the sandbox's memory in.
-GVISOR = "runsc"
 GVISOR_TASKS = 256
-# Not needed by torch on a CPU; CUDA looks for its devices there.
-SYSFS = "/sys"
-READ_ONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
-
-
-def host_name() -> str:
-    return socket.gethostname()
 
 
 def container_settings(
@@ -47,12 +40,12 @@ def container_settings(
         "entrypoint": [],
         "environment": probe_environment(profile),
         "user": USER,
-        "hostname": "sandbox",
+        "hostname": HOSTNAME,
         "working_dir": SCRATCH,
         "stdin_open": True,
         "network_disabled": True,
         "healthcheck": {"test": ["NONE"]},
-        "labels": {LABEL: "1", WORKER_LABEL: str(os.getpid()), HOST_LABEL: host_name()},
+        "labels": owner_labels(),
         "host_config": _host_config(api, profile, runtime=runtime, seccomp=seccomp),
     }
 
@@ -64,16 +57,16 @@ def _host_config(api: APIClient, profile: SandboxProfile, *, runtime: str | None
         "shm_size": profile.shm_bytes,
         "read_only": True,
         "cap_drop": ["ALL"],
-        "security_opt": ["no-new-privileges:true", f"seccomp={seccomp}"],
+        "security_opt": [NO_NEW_PRIVILEGES, f"seccomp={seccomp}"],
         "pids_limit": profile.processes + (GVISOR_TASKS if runtime == GVISOR else EXTRA_TASKS),
         "mem_limit": profile.memory_bytes,
         "memswap_limit": profile.memory_bytes,
         "nano_cpus": int(profile.cpus * 1e9),
-        "cpu_shares": 2 if profile.background else 1024,
-        "oom_score_adj": 1000,
+        "cpu_shares": BACKGROUND_SHARES if profile.background else FOREGROUND_SHARES,
+        "oom_score_adj": OOM_SCORE,
         # As process 1 of its namespace Python would not see SIGXCPU, and nobody would collect its orphans.
         "init": True,
-        "tmpfs": {SCRATCH: f"rw,noexec,nosuid,nodev,size={profile.scratch_bytes},mode=1777"},
+        "tmpfs": {SCRATCH: SCRATCH_OPTIONS.format(size=profile.scratch_bytes)},
         "ulimits": [
             Ulimit(name="nofile", soft=profile.open_files, hard=profile.open_files),
             Ulimit(name="core", soft=0, hard=0),

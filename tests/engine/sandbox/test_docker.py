@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 
@@ -14,8 +13,9 @@ from grader.domain.ending import EndingReason
 from grader.domain.errors import NoSandbox
 from grader.engine.sandbox.base import SandboxBackend, SandboxProfile
 from grader.engine.sandbox.conformance_trial import SMALL, outcome, read_line, started
+from grader.engine.sandbox.container_terms import BOOT_LABEL, NAMESPACE_LABEL, STARTED_LABEL, WORKER_LABEL
 from grader.engine.sandbox.docker import DockerBackend
-from grader.engine.sandbox.docker_settings import HOST_LABEL, LABEL, WORKER_LABEL
+from grader.engine.sandbox.owner import is_dead, owner_labels
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.docker]
 SLEEP = "import time; print('up', flush=True); time.sleep(60)"
@@ -58,14 +58,36 @@ def test_a_container_removed_behind_our_back_is_lost(docker: SandboxBackend, eng
 def test_reap_removes_what_a_dead_worker_left(docker: DockerBackend, engine: sdk.DockerClient) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as dead:
         dead.wait()
+    # The second one had our number before we were started, as in a container that is made anew.
+    left = [{WORKER_LABEL: str(dead.pid)}, {STARTED_LABEL: "1"}]
+    # Neither of these can be seen from here: another container's worker, and one of before the machine's restart.
+    spared = [{NAMESPACE_LABEL: "1"}, {BOOT_LABEL: "other"}]
     settings = {"image": docker._image, "command": ["python3", "-c", SLEEP]}
-    labels = {LABEL: "1", WORKER_LABEL: str(dead.pid), HOST_LABEL: socket.gethostname()}
-    stray = engine.api.create_container(name=f"grader-stray-{os.getpid()}", labels=labels, **settings)
-    with started(docker, SLEEP) as living:
-        read_line(living)
-        assert docker.reap() >= 1
-        assert stray["Id"] not in {container["Id"] for container in engine.api.containers(all=True)}
-        assert living.is_alive()
+    made = [
+        engine.api.create_container(
+            name=f"grader-stray-{os.getpid()}-{number}", labels={**owner_labels(), **labels}, **settings
+        )["Id"]
+        for number, labels in enumerate(left + spared)
+    ]
+    try:
+        with started(docker, SLEEP) as living:
+            read_line(living)
+            assert docker.reap() >= 2
+            there = {container["Id"] for container in engine.api.containers(all=True)}
+            assert [identity in there for identity in made] == [False, False, True, True]
+            assert living.is_alive()
+    finally:
+        for identity in made[2:]:
+            engine.api.remove_container(identity, force=True)
+
+
+def test_a_worker_is_known_by_its_start_and_its_namespace() -> None:
+    ours = owner_labels()
+    assert is_dead(ours) is False
+    assert is_dead({**ours, STARTED_LABEL: "7"}) is True
+    assert is_dead({**ours, WORKER_LABEL: "0"}) is True
+    assert is_dead({**ours, NAMESPACE_LABEL: "7"}) is None
+    assert is_dead({}) is None
 
 
 def test_a_missing_image_is_told_with_what_to_run(docker: SandboxBackend) -> None:
