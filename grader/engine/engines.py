@@ -1,15 +1,17 @@
 """One worker, many assignments: an engine for each set of limits, over one pool of harnesses.
 
-The invariant: an engine is closed only while nobody grades with it, unless everything is stopped.
+The invariants: an engine is closed only while nobody grades with it, unless everything is stopped; and a share of a
+GPU has one engine at a time, whose sandboxes have ended before those of the next one start.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from grader.domain.assignment import Limits
@@ -18,6 +20,7 @@ from grader.domain.run import Event, RunReport
 from grader.engine.harness.supervise import HarnessPool
 from grader.engine.pipeline import Engine, GradeOptions, profile_for
 from grader.engine.sandbox.base import SandboxBackend, SandboxProfile
+from grader.engine.sandbox.devices import Share
 from grader.specs.load import Spec
 
 
@@ -32,21 +35,23 @@ class Engines:
 
     Args:
         backend: makes the sandboxes.
-        jobs: how many runs may go on at once; each engine keeps as many sandboxes warm.
+        jobs: how many runs may go on at once without a GPU; each engine keeps as many sandboxes warm.
+        shares: how many run on a GPU besides; each has one sandbox, warm or at work.
         keep: how many engines stay open when nobody uses them; the least recently used is closed first. Limits that
             differ in nothing a sandbox feels share an engine.
 
     """
 
-    def __init__(self, backend: SandboxBackend, *, jobs: int, keep: int = 2) -> None:
+    def __init__(self, backend: SandboxBackend, *, jobs: int, shares: int = 0, keep: int = 2) -> None:
         self._backend = backend
         self._jobs = jobs
         self._keep = keep
         self._lock = threading.Lock()
         # The least recently used first.
         self._opened: OrderedDict[SandboxProfile, _Opened] = OrderedDict()
+        self._on_shares: dict[Share, tuple[SandboxProfile, Engine]] = {}
         self._is_stopped = False
-        self._harnesses = HarnessPool(jobs)
+        self._harnesses = HarnessPool(jobs + shares)
 
     def __enter__(self) -> Self:
         return self
@@ -62,7 +67,13 @@ class Engines:
         options: GradeOptions | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> RunReport:
-        """Judge one hand-in under its spec's own limits; see `Engine.grade`, which says what is raised."""
+        """Judge one hand-in under its spec's own limits; see `Engine.grade`, which says what is raised.
+
+        With a share of a GPU among the options nobody else grades on that share at the same time. A device that fails
+        gives a report of status FAILED, or DeviceLost where it is out of service already.
+        """
+        if options is not None and options.share is not None:
+            return self._grade_on(options.share, spec, name, content, options, on_event)
         with self._engine(spec.assignment.limits) as engine:
             return engine.grade(spec, name, content, options, on_event)
 
@@ -77,17 +88,75 @@ class Engines:
         with self._engine(limits) as engine:
             engine.await_ready()
 
+    def warm(self, share: Share, limits: Limits) -> None:
+        """Wait for a sandbox with its CUDA context on a share that nobody has used yet; else does nothing.
+
+        Raises what `await_ready` does.
+        """
+        if not share.device.is_in_service():
+            return
+        with self._lock:
+            if share in self._on_shares:
+                return
+            engine = self._open_on(share, limits)
+        engine.await_ready()
+
     def stop(self) -> None:
         """Kill everything at once, from any thread: gradings under way raise TransientError. Idempotent."""
         with self._lock:
             self._is_stopped = True
             engines = [opened.engine for opened in self._opened.values()]
+            engines += [engine for _, engine in self._on_shares.values()]
             self._opened.clear()
+            self._on_shares.clear()
         for engine in engines:
             engine.interrupt()
         self._harnesses.stop()
         for engine in engines:
             engine.close()
+
+    def _grade_on(
+        self,
+        share: Share,
+        spec: Spec,
+        name: str,
+        content: bytes,
+        options: GradeOptions,
+        on_event: Callable[[Event], None] | None,
+    ) -> RunReport:
+        began = time.monotonic()
+        with share.held():
+            report = self._engine_on(share, spec.assignment.limits).grade(spec, name, content, options, on_event)
+        if share.device.problem:
+            # Whatever would be started there next would fail as well.
+            self._leave(share)
+        spent_s = round((time.monotonic() - began) / share.of, 3)
+        return replace(report, facts=replace(report.facts, gpu=f"{share.gpu.name} ({share.gpu.uuid})", gpu_s=spent_s))
+
+    def _engine_on(self, share: Share, limits: Limits) -> Engine:
+        """The share's engine for these limits; one for others is closed first, so that two never overlap."""
+        profile = profile_for(limits, background=True, share=share)
+        with self._lock:
+            known = self._on_shares.get(share)
+        if known is not None and known[0] == profile:
+            return known[1]
+        self._leave(share)
+        with self._lock:
+            return self._open_on(share, limits)
+
+    def _open_on(self, share: Share, limits: Limits) -> Engine:
+        """A new engine on a share that has none; called with the lock held."""
+        if self._is_stopped:
+            raise TransientError("The engines are stopped, so nothing more is graded here.")
+        engine = Engine(self._backend, limits=limits, jobs=1, harnesses=self._harnesses, share=share)
+        self._on_shares[share] = profile_for(limits, background=True, share=share), engine
+        return engine
+
+    def _leave(self, share: Share) -> None:
+        with self._lock:
+            known = self._on_shares.pop(share, None)
+        if known is not None:
+            known[1].close()
 
     @contextmanager
     def _engine(self, limits: Limits) -> Iterator[Engine]:

@@ -12,12 +12,13 @@ from typing import Any, Self
 
 from grader.domain.assignment import Limits
 from grader.domain.check import Stage
-from grader.domain.errors import GraderError, InputError, SandboxLost, TransientError
+from grader.domain.errors import DeviceLost, GraderError, InputError, SandboxLost, TransientError
 from grader.domain.run import Event, RunFacts, RunReport, RunStatus, Timing, without_checks
 from grader.engine.harness.job import Job
 from grader.engine.harness.supervise import HarnessPool, HarnessProcess, Judgement
 from grader.engine.reporting import facts_of, graded, notes_of, timing_of
 from grader.engine.sandbox.base import SandboxBackend, SandboxProfile
+from grader.engine.sandbox.devices import Share
 from grader.engine.sandbox.pool import WarmPool
 from grader.intake.archive import Listing, list_upload
 from grader.intake.files import Match, match
@@ -26,6 +27,8 @@ from grader.specs.load import Spec
 
 # A lost sandbox is ours to try again; more than this and something is broken that trying does not mend.
 TRIES = 3
+# Main memory that CUDA's libraries take in a process before it computes anything. Reasoned, not measured here.
+DRIVER_BYTES = 2 * 2**30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,8 @@ class GradeOptions:
     `only` holds shell patterns on check or part ids, empty for all; `train` False leaves training checks out, and says
     so in the report; `seed` fixes a run's randomness, which is otherwise its own: the parts of one run under several
     calls take the same. `answers` are written answers that came beside the hand-in; they win over those inside it.
+
+    `share` is the part of a GPU to train on; without one everything runs on the CPU.
 
     `stages` names the stages of this call. A check of another stage is neither run nor reported, whereas one that
     `only` or `train` leaves out is reported as skipped. One exception: if a gate check fails in a call that asks for
@@ -49,12 +54,15 @@ class GradeOptions:
     stages: tuple[Stage, ...] = tuple(Stage)
     seed: str | None = None
     answers: Mapping[str, Any] = field(default_factory=dict)
+    share: Share | None = None
 
 
-def profile_for(limits: Limits, *, background: bool) -> SandboxProfile:
-    """What a sandbox may use under an assignment's limits."""
+def profile_for(limits: Limits, *, background: bool, share: Share | None = None) -> SandboxProfile:
+    """What a sandbox may use under an assignment's limits, and on its share of a GPU if it has one."""
     return SandboxProfile(
-        memory_bytes=limits.memory_bytes,
+        memory_bytes=limits.memory_bytes + (0 if share is None else DRIVER_BYTES),
+        gpu=None if share is None else share.gpu.uuid,
+        gpu_share=1.0 if share is None else share.part,
         scratch_bytes=limits.scratch_bytes,
         processes=limits.processes,
         cpu_s=int(limits.run_s),
@@ -73,6 +81,8 @@ class Engine:
             A worker does not know; what it starts ahead of need starts in the background, so that the run under way
             is not slowed down by the next one's imports.
         harnesses: taken from here instead of a pool of the engine's own, and left running when it closes.
+        share: the part of a GPU that its sandboxes see. It has room for one of them, so `jobs` is 1, and the next one
+            starts when the device's memory is back.
 
     """
 
@@ -84,12 +94,16 @@ class Engine:
         jobs: int = 1,
         expected: int | None = None,
         harnesses: HarnessPool | None = None,
+        share: Share | None = None,
     ) -> None:
         self.backend = backend
         background = expected is None
-        self._profile = profile_for(limits or Limits(), background=background)
+        self._profile = profile_for(limits or Limits(), background=background, share=share)
         ahead = min(jobs, expected) if expected is not None else jobs
-        self._sandboxes = WarmPool(backend, self._profile, ahead, expected=expected)
+        self._sandboxes = WarmPool(
+            backend, self._profile, ahead, expected=expected, only=share is not None,
+            after_use=None if share is None else share.check_released,
+        )  # fmt: skip
         self._owns_harnesses = harnesses is None
         self._harnesses = harnesses or HarnessPool(ahead)
         self._lock = threading.Lock()
@@ -203,7 +217,8 @@ class Engine:
                 if self._is_closed:
                     # Whatever it looked like from inside, it ended because everything was killed.
                     raise TransientError("The grading was interrupted, because its engine was closed.") from error
-                if not isinstance(error, SandboxLost) or attempt == TRIES - 1:
+                # A device that failed is no better the next time; the queue may have another.
+                if not isinstance(error, SandboxLost) or isinstance(error, DeviceLost) or attempt == TRIES - 1:
                     raise
         raise AssertionError("the last attempt returns or raises")
 
