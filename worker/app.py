@@ -10,6 +10,7 @@ import logging
 import tempfile
 import threading
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 from celery import Celery
@@ -25,6 +26,7 @@ from worker.lifecycle import at_work, await_blobs, await_schema, open_backend
 from worker.loop import Workplace
 from worker.settings import WorkerSettings
 from worker.signals import StopSignals
+from worker.slots import open_shares, slots_of
 from worker.specs import SpecShelf
 from worker.tasks import add_tasks
 
@@ -38,23 +40,30 @@ def run_worker(settings: WorkerSettings, signals: StopSignals) -> None:
     Raises:
         NoSandbox, BadArguments: nothing could be graded here.
         OldSchema, NewSchema: the database is not one that this version can work with.
+        BadGpus: GRADER_GPUS names what is not there.
         BadBlobsUrl: the blob store is not there for us.
 
     """
     if settings.drain_s:
         signals.expect_drain()
     backend = open_backend(settings.sandbox)
+    shares = open_shares(settings, backend)
     blobs = Blobs(settings.blobs_url)
     if not (await_schema(settings.database_url, signals.wait) and await_blobs(blobs, signals.wait)):
         return
+    slots = slots_of(settings.queues, settings.jobs, shares)
+    settings = replace(settings, jobs=len(slots))
     # A slot writes from two threads: the grading one and the one that keeps the lease.
     database = Database(settings.database_url, CeleryWakeUps(settings.broker_url), pool=2 * settings.jobs + 2)
-    with tempfile.TemporaryDirectory(prefix="grader-specs-") as folder, Engines(backend, jobs=settings.jobs) as engines:
+    with (
+        tempfile.TemporaryDirectory(prefix="grader-specs-") as folder,
+        Engines(backend, jobs=len(slots) - len(shares), shares=len(shares)) as engines,
+    ):
         place = Workplace(
             settings=settings, database=database, blobs=blobs, specs=SpecShelf(blobs, Path(folder)), engines=engines,
             bell=Bell(settings.jobs), stopping=threading.Event(),
         )  # fmt: skip
-        with at_work(place, engines) as shift:
+        with at_work(place, engines, slots) as shift:
             threading.Thread(target=listen, args=(place,), name="wake-ups", daemon=True).start()
             log.info("%s grades %d at a time from %s", settings.name, settings.jobs, ", ".join(settings.queues))
             signals.wait()

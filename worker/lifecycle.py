@@ -18,6 +18,7 @@ from grader.service.expected import likeliest_limits
 from grader.storage import schema
 from grader.storage.blobs import Blobs
 from worker.loop import GradingLoop, Workplace
+from worker.slots import Slot
 
 log = logging.getLogger(__name__)
 HEARTBEAT_S = 15.0
@@ -67,14 +68,6 @@ def await_blobs(blobs: Blobs, stopped_within: Callable[[float], bool]) -> bool:
             return False
 
 
-def queues_of_slots(queues: tuple[Queue, ...], jobs: int) -> list[tuple[Queue, ...]]:
-    """The queues each slot serves: of several slots, the first is kept free of mass reruns."""
-    live = tuple(queue for queue in queues if queue is not Queue.RERUN)
-    if jobs == 1 or not live:
-        return [queues] * jobs
-    return [live, *([queues] * (jobs - 1))]
-
-
 class Shift:
     """A worker's threads while they grade."""
 
@@ -111,16 +104,15 @@ class Shift:
 
 
 @contextmanager
-def at_work(place: Workplace, engines: Engines) -> Iterator[Shift]:
+def at_work(place: Workplace, engines: Engines, slots: Sequence[Slot]) -> Iterator[Shift]:
     """The worker's threads grade while the block lasts; at its end what is under way is killed and put back."""
-    settings = place.settings
     threads = [
-        threading.Thread(target=GradingLoop(place, queues).run, name=f"grader-{number}", daemon=True)
-        for number, queues in enumerate(queues_of_slots(settings.queues, settings.jobs))
+        threading.Thread(target=GradingLoop(place, slot.queues, slot.share).run, name=f"grader-{number}", daemon=True)
+        for number, slot in enumerate(slots)
     ]
     others = [
         threading.Thread(target=_be_heard_of, args=(place,), name="heartbeat", daemon=True),
-        threading.Thread(target=_warm_up, args=(place, engines), name="warm-up", daemon=True),
+        threading.Thread(target=_warm_up, args=(place, engines, slots), name="warm-up", daemon=True),
     ]
     for thread in (*threads, *others):
         thread.start()
@@ -154,14 +146,19 @@ def _say_that_it_is_here(place: Workplace, *, leaves: bool) -> None:
         log.warning("the database is away: %s", error)
 
 
-def _warm_up(place: Workplace, engines: Engines) -> None:
+def _warm_up(place: Workplace, engines: Engines, slots: Sequence[Slot]) -> None:
     """Sandboxes for the assignment that is handed in now, so that the first student need not wait for torch."""
+    shares = [slot.share for slot in slots if slot.share is not None]
     try:
         with place.database.begin() as work:
-            limits = likeliest_limits(work)
-        if limits is not None:
+            limits, trained = likeliest_limits(work), likeliest_limits(work, queue=Queue.GPU)
+        if limits is not None and len(shares) < len(slots):
             engines.await_ready(limits)
             log.info("sandboxes are warm")
+        if trained is not None:
+            for share in shares:
+                engines.warm(share, trained)
+                log.info("a sandbox on GPU %s is warm", share.gpu.index)
     except GraderError as error:
         # The first grading meets the same, and says it where it counts.
         log.warning("no sandbox is warm yet: %s", error)

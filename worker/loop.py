@@ -15,6 +15,7 @@ from grader.domain.errors import BadSpec, DatabaseBusy, GraderError, LeaseLost
 from grader.domain.grading import Claim, Queue
 from grader.domain.run import Event, RunReport, RunStatus
 from grader.engine.pipeline import GradeOptions
+from grader.engine.sandbox.devices import Share
 from grader.service import runs
 from grader.specs.load import Spec
 from grader.storage.blobs import Blobs
@@ -65,18 +66,27 @@ class Workplace:
 
 
 class GradingLoop:
-    """One of a worker's slots. `queues` may be fewer than the worker's: one slot is kept free of reruns."""
+    """One of a worker's slots. `queues` may be fewer than the worker's: one slot is kept free of reruns.
 
-    def __init__(self, place: Workplace, queues: tuple[Queue, ...]) -> None:
+    With a `share` of a GPU it grades there, and nothing while that device is out of service.
+    """
+
+    def __init__(self, place: Workplace, queues: tuple[Queue, ...], share: Share | None = None) -> None:
         self._place = place
         self._queues = queues
+        self._share = share
+        # A GPU's faults keep nobody from grading on the CPU.
+        self._quarantine = place.quarantine if share is None else Quarantine()
         self._blobs_are_away = False
 
     def run(self) -> None:
         """Until the worker stops, or has finished its last stage."""
         leaving = self._place.leaving
-        while not leaving.wait(self._place.quarantine.left_s()):
+        while not leaving.wait(self._quarantine.left_s()):
             try:
+                if self._share is not None and not self._share.device.is_in_service():
+                    leaving.wait(LOOK_S)
+                    continue
                 if self._blobs_are_away and not self._place.blobs.is_ready():
                     # Nothing is claimed that could not be fetched.
                     leaving.wait(LOOK_S)
@@ -139,14 +149,14 @@ class GradingLoop:
         except Exception as error:
             log.exception("the engine ended in a fault of ours", extra={"run": claim.lease.run})
             return self._ours(recording, f"{type(error).__name__}: {error}")
-        self._place.quarantine.note_success()
+        self._quarantine.note_success()
         return str(report.status)
 
     def _judge(self, claim: Claim, recording: Recording) -> RunReport:
         spec = self._place.specs.get(claim)
         content = self._place.blobs.get(claim.sha256)
         answers = unpacked(self._place.blobs.get(claim.answers_sha256)) if claim.answers_sha256 else {}
-        options = GradeOptions(stages=_STAGES[claim.lease.stage], seed=claim.seed, answers=answers)
+        options = GradeOptions(stages=_STAGES[claim.lease.stage], seed=claim.seed, answers=answers, share=self._share)
         return self._place.engines.grade(spec, claim.file, content, options, recording.hear)
 
     def _ours(self, recording: Recording, problem: str) -> str:
@@ -155,5 +165,5 @@ class GradingLoop:
             recording.put_back()
             return "put back, because this worker stops"
         recording.give_up(problem, again=True)
-        self._place.quarantine.note_fault(problem)
+        self._quarantine.note_fault(problem)
         return f"failed by our fault ({problem})"

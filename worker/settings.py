@@ -14,6 +14,8 @@ from grader.kit.environment import unknown_variables
 
 # No machine grades more at once, and each slot holds a database connection and a warm sandbox.
 MOST_JOBS = 64
+# More sandboxes than this on one GPU have no memory left to compute in.
+MOST_SHARES = 16
 
 
 class BadWorkerSettings(SetupError):
@@ -27,7 +29,8 @@ class WorkerSettings:
     """`jobs` stages are graded at the same time; a worker silent for `lease_s` seconds loses its stages.
 
     One that is told to stop goes on with what it grades for up to `drain_s` seconds.
-    `queues` are served in their order; `sandbox` is a backend's name, None for the first that works.
+    `queues` are served in their order; `sandbox` is a backend's name, None for the first that works. `gpus` names the
+    GPUs to train on (`none`, `all`, numbers or UUIDs), each for `gpu_shares` sandboxes; they come on top of `jobs`.
     """
 
     database_url: str
@@ -38,6 +41,8 @@ class WorkerSettings:
     lease_s: float
     drain_s: float = 0.0
     sandbox: str | None
+    gpus: str = "none"
+    gpu_shares: int = 1
     name: str
 
 
@@ -62,6 +67,8 @@ def worker_settings(environment: Mapping[str, str], *, queues: str, jobs: int | 
         lease_s=_number(environment, "GRADER_LEASE_S", 30, at_least=1),
         drain_s=_number(environment, "GRADER_DRAIN_S", 0, at_least=0),
         sandbox=environment.get("GRADER_SANDBOX") or None,
+        gpus=environment.get("GRADER_GPUS", "").strip() or "none",
+        gpu_shares=_shares(environment),
         name=f"{socket.gethostname()}-{os.getpid()}",
     )
 
@@ -93,6 +100,16 @@ def _jobs(environment: Mapping[str, str], jobs: int | None) -> int:
     if not 1 <= number <= MOST_JOBS:
         raise BadWorkerSettings(f"A worker grades 1 to {MOST_JOBS} stages at the same time, not {number}.")
     return number
+
+
+def _shares(environment: Mapping[str, str]) -> int:
+    number = _number(environment, "GRADER_GPU_SHARES", 1, at_least=1)
+    if number > MOST_SHARES or number != int(number):
+        given = environment["GRADER_GPU_SHARES"]
+        raise BadWorkerSettings(
+            f"GRADER_GPU_SHARES should be a whole number from 1 to {MOST_SHARES}, but is {given!r}."
+        )
+    return int(number)
 
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:

@@ -43,8 +43,8 @@ class RunFacts:
     last is `killed` when all went well: we stop it). `peak_bytes` is the highest memory use of any of them and `cpu_s`
     the processor seconds of all of them, as the host measured; None where it cannot tell. `gpu` names the GPU that was
     trained on, if any, and `gpu_s` is for how many seconds the whole of it was taken: half a share counts half. `seed`
-    repeats the run's randomness, `torch` is the version on the trusted side. `files` holds (path, status, note) for each
-    code file as loading reported it: a claim of the sandbox, folded to one line each and cut to the first hundred.
+    repeats the run's randomness, `torch` is the version on the trusted side. `files` holds (path, status, note) for
+    each code file as loading reported it: a claim of the sandbox, folded to one line each and cut to the first hundred.
     """
 
     sandbox: str = ""

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from grader.domain.grading import Queue
-from worker.lifecycle import queues_of_slots
 from worker.settings import BadWorkerSettings, sweep_settings, worker_settings
+from worker.slots import queues_of_slots
 
 NEEDED = {"GRADER_DATABASE_URL": "postgresql+psycopg://x/y", "GRADER_BROKER_URL": "redis://x", "GRADER_BLOBS_URL": "/b"}
 CPU, GPU, RERUN = Queue.CPU, Queue.GPU, Queue.RERUN

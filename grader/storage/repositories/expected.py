@@ -10,8 +10,11 @@ from grader.storage.database import Work
 from grader.storage.models import AssignmentRow, SpecVersionRow, SubmissionRow
 
 
-def likeliest_definition(work: Work) -> dict[str, Any] | None:
-    """Of the assignment that was handed in last, else of the one offered last; None when there is none."""
+def likeliest_definition(work: Work, *, queue: str | None = None) -> dict[str, Any] | None:
+    """Of the assignment that was handed in last, else of the one offered last; None when there is none.
+
+    With a queue, only those that train there count.
+    """
     latest = (
         select(func.max(SubmissionRow.received_at))
         .where(SubmissionRow.assignment_id == AssignmentRow.id)
@@ -23,4 +26,6 @@ def likeliest_definition(work: Work) -> dict[str, Any] | None:
         .order_by(latest.desc().nulls_last(), AssignmentRow.id.desc())
         .limit(1)
     )
+    if queue is not None:
+        query = query.where(SpecVersionRow.definition["queue"].astext == queue)
     return work.session.scalars(query).first()
