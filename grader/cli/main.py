@@ -11,7 +11,7 @@ import typer
 from grader.cli import demo, doctor, grade, spec
 from grader.cli.client import courses, gradebook, login, people, rerun, roster, submit, tokens
 from grader.cli.exits import tell
-from grader.cli.host import services, up
+from grader.cli.host import backup, services, up
 from grader.domain.errors import BadArguments
 from grader.kit.environment import unknown_variables
 
@@ -39,6 +39,8 @@ for _name, _command, _panel in (
     ("serve", services.serve, _SERVICE),
     ("worker", services.worker, _SERVICE),
     ("sweep", services.sweep, _SERVICE),
+    ("backup", backup.backup, _SERVICE),
+    ("restore", backup.restore, _SERVICE),
 ):
     app.command(_name, rich_help_panel=_panel)(_command)
 app.add_typer(spec.app, name="spec", rich_help_panel=_HERE)

@@ -10,7 +10,10 @@ from grader.storage.models.base import Base
 
 
 class SubmissionRow(Base):
-    """What a student handed in once; never updated. `owner` is "p<person>" or "t<team>"."""
+    """What a student handed in once; never updated. `owner` is "p<person>" or "t<team>".
+
+    `removed_at` is when retention let its bytes go; score and points stay.
+    """
 
     __tablename__ = "submissions"
     __table_args__ = (
@@ -31,6 +34,7 @@ class SubmissionRow(Base):
     late_days: Mapped[int] = mapped_column(server_default="0")
     idempotency_key: Mapped[str | None]
     received_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    removed_at: Mapped[datetime | None]
 
 
 class GradebookEntryRow(Base):
