@@ -106,7 +106,10 @@ class CheckRate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssignmentStatistics:
-    """`histogram` holds (from score, to score, students); times are seconds; counts are of students or runs."""
+    """`histogram` holds (from score, to score, students); times are seconds; counts are of students or runs.
+
+    `gpu_s` is for how many seconds a whole GPU was taken by all trainings together; half a share counts half.
+    """
 
     students: int
     handed_in: int
@@ -120,3 +123,4 @@ class AssignmentStatistics:
     waiting: int
     being_graded: int
     failed_runs: int
+    gpu_s: float = 0.0

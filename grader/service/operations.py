@@ -11,6 +11,7 @@ from grader.storage.repositories import operations, stages
 
 # What a stage is taken for of which no like was ever measured.
 UNMEASURED_S = 10.0
+DAY_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,11 @@ class Figures:
     runs: Mapping[RunState, int]
     workers: int
     draining: int = 0
+
+
+def gpu_seconds(work: Work, *, last_s: float = DAY_S) -> float:
+    """For how many seconds GPUs were taken by trainings that ended in the last day: half a share counts half."""
+    return operations.gpu_seconds(work, last_s=last_s)
 
 
 def figures(work: Work) -> Figures:

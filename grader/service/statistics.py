@@ -38,6 +38,7 @@ def statistics(work: Work, reader: Reader, assignment: OfferedAssignment) -> Ass
         waiting=runs.waiting,
         being_graded=runs.being_graded,
         failed_runs=runs.failed,
+        gpu_s=round(figures.gpu_seconds(work, assignment.id), 1),
     )
 
 

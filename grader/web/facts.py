@@ -21,6 +21,8 @@ class StageNotes:
     endings: tuple[str, ...]
     peak_bytes: int | None
     cpu_s: float | None
+    gpu: str
+    gpu_s: float | None
     torch: str
     seed: str
     times: tuple[tuple[str, float], ...]
@@ -61,6 +63,8 @@ def _notes(stage: str, said: Mapping[str, Any]) -> StageNotes:
         endings=tuple(str(one) for one in endings) if isinstance(endings, list) else (),
         peak_bytes=None if (peak := _number(said.get("peak_bytes"))) is None else int(peak),
         cpu_s=_number(said.get("cpu_s")),
+        gpu=str(said.get("gpu") or ""),
+        gpu_s=_number(said.get("gpu_s")),
         torch=str(said.get("torch") or ""),
         seed=str(said.get("seed") or ""),
         times=tuple(

@@ -64,6 +64,7 @@ class StatisticsAnswer(Answer):
     waiting: int
     being_graded: int
     failed_runs: int
+    gpu_s: float = Field(default=0.0, description="Seconds of a whole GPU that all trainings took together.")
 
 
 class NewOverride(Request):
@@ -108,6 +109,7 @@ def statistics_answer(statistics: AssignmentStatistics) -> StatisticsAnswer:
         waiting=statistics.waiting,
         being_graded=statistics.being_graded,
         failed_runs=statistics.failed_runs,
+        gpu_s=statistics.gpu_s,
     )
 
 

@@ -94,6 +94,21 @@ def being_graded(work: Work) -> dict[str, int]:
     return {row.queue: row.stages for row in work.session.execute(query.group_by(StageRow.queue))}
 
 
+# By assignment, because the index of what was measured begins with it.
+_GPU_SECONDS = text("""
+    SELECT coalesce(sum((runs.facts -> 'train' ->> 'gpu_s')::float), 0)
+    FROM assignments
+    JOIN run_stages AS done ON done.assignment_id = assignments.id AND done.stage = 'train' AND done.state = 'done'
+        AND done.finished_at > clock_timestamp() - make_interval(secs => :last_s)
+    JOIN runs ON runs.id = done.run_id
+""")
+
+
+def gpu_seconds(work: Work, *, last_s: float) -> float:
+    """For how many seconds whole GPUs were taken by the trainings that ended in the last so many seconds."""
+    return float(work.session.execute(_GPU_SECONDS, {"last_s": last_s}).scalar_one())
+
+
 def workers_seen(work: Work, *, draining: bool | None = None) -> int:
     """Heard of in the last minute: all of them, or only those that drain, or that do not."""
     query = select(func.count()).where(WorkerRow.seen_at > func.clock_timestamp() - _SEEN)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, exists, func, select
+from sqlalchemy import Float, Select, and_, cast, exists, func, select
 from sqlalchemy.orm import aliased
 
+from grader.domain.check import Stage
 from grader.domain.course import Role
 from grader.domain.grading import RunReason, RunState
 from grader.storage.database import Work
@@ -16,6 +17,7 @@ from grader.storage.models import (
     GradebookEntryRow,
     MembershipRow,
     RunRow,
+    StageRow,
     SubmissionRow,
 )
 
@@ -108,6 +110,18 @@ def grading_times(work: Work, assignment: int) -> GradingTimes:
     return GradingTimes(
         *(None if value is None else float(value) for value in work.session.execute(select(*shares)).one())
     )
+
+
+def gpu_seconds(work: Work, assignment: int) -> float:
+    """Of every training of the assignment, those that count for nobody included."""
+    spent = func.sum(cast(RunRow.facts["train"]["gpu_s"].astext, Float))
+    query = (
+        select(func.coalesce(spent, 0.0))
+        .select_from(StageRow)
+        .join(RunRow, RunRow.id == StageRow.run_id)
+        .where(StageRow.assignment_id == assignment, StageRow.stage == Stage.TRAIN.value, StageRow.state == "done")
+    )
+    return float(work.session.execute(query).scalar_one())
 
 
 def open_runs(work: Work, assignment: int) -> OpenRuns:
