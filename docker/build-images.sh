@@ -3,6 +3,7 @@
 # with latest. Does nothing for those that exist. Needs an engine: docker/start-engine.sh.
 #   docker/build-images.sh [server|worker|engine-proxy|sandbox]...    those, else all four
 #   docker/build-images.sh name IMAGE                                 prints that image's name and builds nothing
+#   docker/build-images.sh base                                       prints what the images are built on
 #   BASE_IMAGE, PIP_ARGS, VARIANT   see docker/common.sh; with VARIANT=cuda tags of worker and sandbox end in -cuda
 set -eu
 cd "$(dirname "$0")/.."
@@ -68,6 +69,11 @@ build() { # image
     echo "built $image" >&2
 }
 
+if [ "${1:-}" = base ]; then
+    find_base
+    echo "$base"
+    exit 0
+fi
 if [ "${1:-}" = name ]; then
     name_of "${2:-}"
     exit 0

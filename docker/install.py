@@ -4,8 +4,8 @@
     python3 install.py SOURCE FOLDER [PART...]
 
 FOLDER/app gets the code without the named parts, such as grader/engine; FOLDER/venv what belongs into the virtual
-environment of that name: a `.pth` file that names the code (the harness starts Python with -I, which ignores PYTHONPATH) and what
-submissions may import, and the package's name and version. FOLDER/bin gets the command.
+environment of that name: the package's name and version, and a `.pth` file that names the code and what submissions may
+import, because the harness starts Python with -I, which ignores PYTHONPATH. FOLDER/bin gets the command.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ HOME = "/opt/grader"
 COMMAND = f"""#!{HOME}/venv/bin/python
 import sys
 from grader.cli.main import main
-sys.exit(main())
+# Processes that are started afresh read this file again.
+if __name__ == "__main__":
+    sys.exit(main())
 """
 
 
