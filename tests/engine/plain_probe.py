@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
+from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
@@ -13,13 +14,16 @@ _FORKING.set_forkserver_preload(["torch"])
 
 
 class PlainProcess:
-    """A probe that nothing confines: `read_fd` and `write_fd` are its pipes. Close it when it is not needed."""
+    """A probe that nothing confines: `read_fd` and `write_fd` are its pipes. Close it when it is not needed.
 
-    def __init__(self, scratch: Path) -> None:
+    `prepare` is called in its process before anything of the probe runs.
+    """
+
+    def __init__(self, scratch: Path, prepare: Callable[[], None] | None = None) -> None:
         requests, self._requests = _FORKING.Pipe(duplex=False)
         self._replies, replies = _FORKING.Pipe(duplex=False)
         with requests, replies:
-            self._process = _FORKING.Process(target=_probe, args=(requests, replies, str(scratch)))
+            self._process = _FORKING.Process(target=_probe, args=(requests, replies, str(scratch), prepare))
             self._process.start()
         self._reading = threading.Lock()
 
@@ -56,13 +60,15 @@ class PlainProcess:
         self._replies.close()
 
 
-def _probe(requests: Connection, replies: Connection, scratch: str) -> None:
+def _probe(requests: Connection, replies: Connection, scratch: str, prepare: Callable[[], None] | None) -> None:
     """What `python -m grader.engine.probe` does, in a process that has nothing open but its three descriptors."""
     for own, number in ((requests, 0), (replies, 1)):
         os.dup2(own.fileno(), number)
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     os.chdir(scratch)
     os.environ |= {"OMP_NUM_THREADS": "1", "GRADER_PROBE_WARM": "0"}
+    if prepare is not None:
+        prepare()
     from grader.engine.probe.__main__ import main
 
     main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from grader.domain.ending import Ending, EndingReason
@@ -14,8 +15,8 @@ class PlainSandbox:
 
     name = "plain"
 
-    def __init__(self, scratch: Path) -> None:
-        self._process = PlainProcess(scratch)
+    def __init__(self, scratch: Path, prepare: Callable[[], None] | None = None) -> None:
+        self._process = PlainProcess(scratch, prepare)
         self.read_fd, self.write_fd = self._process.read_fd, self._process.write_fd
         self._reason: EndingReason | None = None
 
