@@ -11,7 +11,7 @@ import typer
 from grader.cli import demo, doctor, grade, spec
 from grader.cli.client import courses, gradebook, login, people, rerun, roster, submit, tokens
 from grader.cli.exits import tell
-from grader.cli.host import backup, services, up
+from grader.cli.host import backup, personal, services, up
 from grader.domain.errors import BadArguments
 from grader.kit.environment import unknown_variables
 
@@ -41,6 +41,8 @@ for _name, _command, _panel in (
     ("sweep", services.sweep, _SERVICE),
     ("backup", backup.backup, _SERVICE),
     ("restore", backup.restore, _SERVICE),
+    ("export-student", personal.export_student, _SERVICE),
+    ("erase-student", personal.erase_student, _SERVICE),
 ):
     app.command(_name, rich_help_panel=_panel)(_command)
 app.add_typer(spec.app, name="spec", rich_help_panel=_HERE)
@@ -48,6 +50,7 @@ app.add_typer(roster.app, name="roster", rich_help_panel=_CLIENT)
 app.add_typer(courses.app, name="course", rich_help_panel=_CLIENT)
 app.add_typer(people.app, name="user", rich_help_panel=_CLIENT)
 app.add_typer(tokens.app, name="token", rich_help_panel=_CLIENT)
+app.add_typer(personal.retention_app, name="retention", rich_help_panel=_SERVICE)
 app.add_typer(services.db_app, name="db", rich_help_panel=_SERVICE)
 
 

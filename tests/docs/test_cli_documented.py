@@ -42,7 +42,7 @@ def test_there_are_the_commands_we_think_there_are():
         "grader user create", "grader user list", "grader user password",
         "grader token create", "grader token list", "grader token revoke",
         "grader up", "grader demo", "grader serve", "grader worker", "grader sweep", "grader db upgrade", "grader db version",
-        "grader backup", "grader restore",
+        "grader backup", "grader restore", "grader retention apply", "grader erase-student", "grader export-student",
     }  # fmt: skip
 
 

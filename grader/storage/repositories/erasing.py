@@ -1,0 +1,193 @@
+"""Everything the tables hold about one person, deleted, or freed of them where a row has to stay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import select, text
+
+from grader.domain.ids import PersonId
+from grader.storage.database import Work
+from grader.storage.models import CheckResultRow, PersonRow, RunRow, StageRow, SubmissionRow
+
+ERASED = "Erased person"
+# Deleted with the person, whatever the course.
+_OF_THE_PERSON = (
+    "DELETE FROM api_tokens WHERE person_id = :person",
+    "DELETE FROM web_sessions WHERE person_id = :person",
+    "DELETE FROM sign_in_attempts WHERE key = 'email:' || :email",
+)
+_IN_COURSES = (
+    """DELETE FROM gradebook_entries WHERE person_id = :person AND assignment_id IN
+       (SELECT id FROM assignments WHERE CAST(:course AS integer) IS NULL OR course_id = :course)""",
+    """DELETE FROM overrides WHERE person_id = :person AND assignment_id IN
+       (SELECT id FROM assignments WHERE CAST(:course AS integer) IS NULL OR course_id = :course)""",
+    "DELETE FROM memberships WHERE person_id = :person AND (CAST(:course AS integer) IS NULL OR course_id = :course)",
+)
+_STILL_NAMED = """
+    SELECT EXISTS (SELECT FROM submissions WHERE person_id = :person)
+        OR EXISTS (SELECT FROM overrides WHERE made_by = :person OR person_id = :person)
+        OR EXISTS (SELECT FROM runs WHERE requested_by = :person)
+        OR EXISTS (SELECT FROM audit_events WHERE person_id = :person)
+"""
+
+
+class Handed(NamedTuple):
+    """What an owner the person belongs to handed in; `is_shared` when it is others' too, who keep it."""
+
+    assignment: int
+    owner: str
+    submissions: tuple[UUID, ...]
+    is_shared: bool
+
+
+def staff_courses(work: Work, person: PersonId) -> list[tuple[int, str]]:
+    """(id, slug) of the courses in which the person decides about others now."""
+    rows = work.session.execute(
+        text("""SELECT c.id, c.slug FROM memberships m JOIN courses c ON c.id = m.course_id
+                WHERE m.person_id = :person AND m.role <> 'student' AND m.left_at IS NULL ORDER BY c.slug"""),
+        {"person": person},
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def handed_in(work: Work, person: PersonId, course: int | None) -> list[Handed]:
+    """The person's own work, and that of the teams they are or were in."""
+    rows = work.session.execute(
+        text("""
+            WITH owners AS (
+                SELECT 'p' || CAST(:person AS integer) AS owner
+                UNION SELECT 't' || team_id FROM memberships WHERE person_id = :person AND team_id IS NOT NULL
+                UNION SELECT s.owner FROM gradebook_entries e JOIN submissions s ON s.id = e.submission_id
+                      WHERE e.person_id = :person
+                UNION SELECT owner FROM submissions WHERE person_id = :person
+            )
+            SELECT s.assignment_id, s.owner, array_agg(s.id),
+                s.owner LIKE 't%' AND (
+                    EXISTS (SELECT FROM memberships m WHERE 't' || m.team_id = s.owner AND m.person_id <> :person)
+                    OR EXISTS (SELECT FROM gradebook_entries e JOIN submissions o ON o.id = e.submission_id
+                               WHERE o.owner = s.owner AND e.person_id <> :person)
+                    OR bool_or(s.person_id <> :person))
+            FROM submissions s JOIN assignments a ON a.id = s.assignment_id
+            WHERE s.owner IN (SELECT owner FROM owners) AND (CAST(:course AS integer) IS NULL OR a.course_id = :course)
+            GROUP BY s.assignment_id, s.owner ORDER BY 1, 2
+        """),
+        {"person": person, "course": course},
+    )
+    return [Handed(row[0], row[1], tuple(row[2]), row[3]) for row in rows]
+
+
+def delete_in_courses(work: Work, person: PersonId, course: int | None) -> None:
+    """Entries, overrides and memberships."""
+    for statement in _IN_COURSES:
+        work.session.execute(text(statement), {"person": person, "course": course})
+
+
+def delete_sign_ins(work: Work, person: PersonId, email: str) -> None:
+    for statement in _OF_THE_PERSON:
+        values = {"person": person, "email": email}
+        work.session.execute(text(statement), {name: values[name] for name in values if f":{name}" in statement})
+
+
+def free_audit(work: Work, subjects: Sequence[str], words: Sequence[str]) -> None:
+    """Who did what and when stays; what it was done to, where that is the person, and what was said about it, go."""
+    work.session.execute(
+        text("""UPDATE audit_events SET subject = concat(split_part(subject, ':', 1), ':', 'erased'), detail = ''
+                WHERE subject = ANY(CAST(:subjects AS text[])) OR subject LIKE ANY(CAST(:gradebooks AS text[]))"""),
+        {
+            "subjects": [subject for subject in subjects if "%" not in subject],
+            "gradebooks": [subject for subject in subjects if "%" in subject],
+        },
+    )
+    work.session.execute(
+        text("UPDATE audit_events SET detail = '' WHERE lower(detail) LIKE ANY(CAST(:words AS text[]))"),
+        {"words": [f"%{_escaped(word.lower())}%" for word in words]},
+    )
+
+
+def free_shared(work: Work, chosen: Sequence[UUID], person: PersonId, clean: Callable[[str], str]) -> None:
+    """Others' submissions no longer say who handed them in, nor name the person in anything we wrote about them."""
+    if not chosen:
+        return
+    mine = list(work.session.scalars(select(SubmissionRow).where(SubmissionRow.id.in_(chosen))))
+    if any(row.person_id == person for row in mine):
+        stand_in = PersonRow(email=f"erased-{mine[0].id}@erased.invalid", name=ERASED)
+        work.session.add(stand_in)
+        work.session.flush()
+        work.session.execute(
+            text("UPDATE people SET disabled_at = clock_timestamp() WHERE id = :id"), {"id": stand_in.id}
+        )
+        for row in mine:
+            if row.person_id == person:
+                row.person_id, row.idempotency_key = stand_in.id, None
+    for row in mine:
+        row.file_name = clean(row.file_name)
+    runs = list(work.session.scalars(select(RunRow).where(RunRow.submission_id.in_(chosen))))
+    for run in runs:
+        run.message, run.notes, run.facts = clean(run.message), _cleaned(run.notes, clean), _cleaned(run.facts, clean)
+    identities = [run.id for run in runs]
+    for result in work.session.scalars(select(CheckResultRow).where(CheckResultRow.run_id.in_(identities))):
+        result.message, result.detail, result.output = (
+            clean(result.message), clean(result.detail), clean(result.output),
+        )  # fmt: skip
+    for stage in work.session.scalars(select(StageRow).where(StageRow.run_id.in_(identities))):
+        stage.problem = clean(stage.problem)
+    work.session.flush()
+
+
+def rename_teams(work: Work, owners: Sequence[str], clean: Callable[[str], str]) -> None:
+    """Teams called after the person."""
+    rows = work.session.execute(
+        text("SELECT id, name FROM teams WHERE 't' || id = ANY(:owners)"), {"owners": list(owners)}
+    )
+    for identity, name in rows.all():
+        if clean(name) != name:
+            values = {"id": identity, "name": f"Team {identity}"}
+            work.session.execute(text("UPDATE teams SET name = :name WHERE id = :id"), values)
+
+
+def delete_empty_teams(work: Work, owners: Sequence[str]) -> None:
+    """Teams in which nobody is left and of which nothing is."""
+    work.session.execute(
+        text("""DELETE FROM teams t WHERE 't' || t.id = ANY(:owners)
+                AND NOT EXISTS (SELECT FROM memberships WHERE team_id = t.id)
+                AND NOT EXISTS (SELECT FROM submissions WHERE owner = 't' || t.id)"""),
+        {"owners": list(owners)},
+    )
+
+
+def teams_of(work: Work, person: PersonId) -> list[str]:
+    rows = work.session.execute(
+        text("SELECT 't' || team_id FROM memberships WHERE person_id = :person AND team_id IS NOT NULL"),
+        {"person": person},
+    )
+    return list(rows.scalars())
+
+
+def delete_or_free_person(work: Work, person: PersonId) -> bool:
+    """True when the row is gone; else it is nobody's any more, and what refers to it still says who did what."""
+    if not work.session.execute(text(_STILL_NAMED), {"person": person}).scalar():
+        work.session.execute(text("DELETE FROM people WHERE id = :person"), {"person": person})
+        return True
+    work.session.execute(
+        text("""UPDATE people SET email = 'erased-' || id || '@erased.invalid', name = :name, student_number = NULL,
+                password_hash = NULL, oidc_subject = NULL, disabled_at = clock_timestamp() WHERE id = :person"""),
+        {"person": person, "name": ERASED},
+    )
+    return False
+
+
+def _cleaned(plain: Any, clean: Callable[[str], str]) -> Any:
+    if isinstance(plain, str):
+        return clean(plain)
+    if isinstance(plain, list):
+        return [_cleaned(inner, clean) for inner in plain]
+    if isinstance(plain, dict):
+        return {clean(key): _cleaned(inner, clean) for key, inner in plain.items()}
+    return plain
+
+
+def _escaped(word: str) -> str:
+    return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -1,0 +1,64 @@
+"""Reading every row that is about one person. No digest of a secret and no seed of hidden inputs is among it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import text
+
+from grader.domain.ids import PersonId
+from grader.storage.database import Work
+from grader.storage.repositories import erasing
+
+_QUERIES = {
+    "person": """SELECT id, email, name, student_number, oidc_subject, is_admin, created_at, disabled_at,
+                 password_hash IS NOT NULL AS has_password FROM people WHERE id = :person""",
+    "memberships": """SELECT c.slug AS course, c.title, c.term, m.role, m.section, t.name AS team, m.left_at
+                      FROM memberships m JOIN courses c ON c.id = m.course_id LEFT JOIN teams t ON t.id = m.team_id
+                      WHERE m.person_id = :person ORDER BY c.slug""",
+    "tokens": """SELECT name, scopes, created_at, expires_at, last_used_at, revoked_at FROM api_tokens
+                 WHERE person_id = :person ORDER BY id""",
+    "sessions": "SELECT created_at, expires_at FROM web_sessions WHERE person_id = :person ORDER BY created_at",
+    "sign_in_attempts": """SELECT a.at FROM sign_in_attempts a JOIN people p ON a.key = 'email:' || p.email
+                           WHERE p.id = :person ORDER BY a.at""",
+    "gradebook": """SELECT a.slug AS assignment, e.submission_id, e.run_id, e.state, e.score, e.max_score, e.mark_value,
+                    e.mark_label, e.late_days, e.submissions, e.received_at, e.updated_at
+                    FROM gradebook_entries e JOIN assignments a ON a.id = e.assignment_id
+                    WHERE e.person_id = :person ORDER BY a.slug""",
+    "overrides": """SELECT a.slug AS assignment, o.score, o.reason, o.made_at, o.withdrawn_at FROM overrides o
+                    JOIN assignments a ON a.id = o.assignment_id WHERE o.person_id = :person ORDER BY o.id""",
+    "submissions": """SELECT s.id, a.slug AS assignment, s.owner, s.person_id = :person AS handed_in_by_me, s.number,
+                      s.file_name, s.sha256, s.size_bytes, s.answers_sha256, s.late_days, s.idempotency_key,
+                      s.received_at, s.removed_at FROM submissions s JOIN assignments a ON a.id = s.assignment_id
+                      WHERE s.id = ANY(:submissions) ORDER BY s.received_at, s.id""",
+    "runs": """SELECT r.id, r.submission_id, v.version AS spec_version, r.reason, r.state, r.score, r.max_score,
+               r.mark_value, r.mark_label, r.message, r.notes, r.facts, r.created_at, r.started_at, r.finished_at
+               FROM runs r JOIN spec_versions v ON v.id = r.spec_version_id
+               WHERE r.submission_id = ANY(:submissions) ORDER BY r.created_at, r.id""",
+    "stages": """SELECT run_id, stage, state, attempts, problem, created_at, started_at, finished_at FROM run_stages
+                  WHERE run_id IN (SELECT id FROM runs WHERE submission_id = ANY(:submissions))
+                 ORDER BY run_id, created_at""",
+    "results": """SELECT * FROM check_results
+                  WHERE run_id IN (SELECT id FROM runs WHERE submission_id = ANY(:submissions))
+                  ORDER BY run_id, position""",
+    "artifacts": """SELECT * FROM artifacts
+                    WHERE run_id IN (SELECT id FROM runs WHERE submission_id = ANY(:submissions))
+                    ORDER BY run_id, check_id, name""",
+    "events": "SELECT * FROM progress_events WHERE submission_id = ANY(:submissions) ORDER BY id",
+    "audit": """SELECT at, action, subject, detail, person_id = :person AS done_by_me FROM audit_events
+                WHERE person_id = :person OR subject = 'person:' || CAST(:person AS integer)
+                   OR subject LIKE 'gradebook:%:' || CAST(:person AS integer)
+                   OR subject = ANY(SELECT 'submission:' || s FROM unnest(CAST(:submissions AS uuid[])) s)
+                ORDER BY id""",
+}
+
+
+def rows_about(work: Work, person: PersonId) -> dict[str, list[dict[str, Any]]]:
+    """By what they are; work of teams the person is or was in is among the submissions."""
+    handed = [submission for one in erasing.handed_in(work, person, None) for submission in one.submissions]
+    values = {"person": person, "submissions": handed}
+    found = {}
+    for name, query in _QUERIES.items():
+        used = {key: value for key, value in values.items() if f":{key}" in query}
+        found[name] = [dict(row) for row in work.session.execute(text(query), used).mappings()]
+    return found
