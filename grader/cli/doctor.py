@@ -28,6 +28,7 @@ class Finding:
 
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Also try all that a sandbox must hold: minutes.")] = False,
 ) -> None:
     """Look at everything grading needs: Python, torch, sandboxes, specs.
 
@@ -35,7 +36,7 @@ def doctor(
     """
     from grader.cli.exits import CANNOT_WORK
 
-    findings = [_python(), _torch(), *_sandboxes(), _specs()]
+    findings = [_python(), _torch(), *_sandboxes(), *(_behaviours() if full else []), _specs()]
     works = _works(findings)
     if as_json:
         plain = [{name: getattr(finding, name) for name in Finding.__slots__} for finding in findings]
@@ -80,6 +81,31 @@ def _sandboxes() -> list[Finding]:
         )
         for found in readiness()
     ]
+
+
+def _behaviours() -> list[Finding]:
+    """The whole conformance suite on each usable sandbox, under the runtime it would take."""
+    from grader.engine.sandbox.conformance import BEHAVIOURS, examine
+    from grader.engine.sandbox.select import usable_backends
+
+    made = []
+    for backend in usable_backends():
+        tried = examine(backend, BEHAVIOURS)
+        held = sum(finding.conforms for finding in tried)
+        broken = [
+            f"{finding.behaviour}: {finding.problem}" for finding in tried if not finding.conforms and not finding.gap
+        ]
+        accepted = [f"{finding.behaviour} is a known gap" for finding in tried if not finding.conforms and finding.gap]
+        made.append(
+            Finding(
+                name=f"suite {backend.name}",
+                ok=not broken,
+                essential=False,
+                facts=f"{held} of {len(tried)} behaviours hold",
+                remedy="; ".join(broken + accepted),
+            )
+        )
+    return made
 
 
 def _specs() -> Finding:

@@ -82,7 +82,12 @@ class Calls:
         told = reply.parsed()
         kept = {name: told[name] for name in _TOLD if name in told}
         allowed = self._policy.runtimes
-        kept["Runtimes"] = {name: {} for name in told.get("Runtimes", {}) if name in allowed}
+        # With their arguments: whether gVisor hands GPUs on is told there.
+        kept["Runtimes"] = {
+            name: {"runtimeArgs": facts.get("runtimeArgs")}
+            for name, facts in told.get("Runtimes", {}).items()
+            if name in allowed
+        }
         return Reply(status=reply.status, body=json.dumps(kept).encode())
 
     def _image(self, call: Call, _body: bytes, _asker: socket.socket) -> Reply:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from grader.engine.sandbox import container_terms as terms
 from grader.engine.sandbox.base import SandboxProfile
 from grader.engine.sandbox.environment import SCRATCH, probe_environment
-from grader.engine.sandbox.seccomp import profile_text
+from grader.engine.sandbox.seccomp import profile_for
 
 Test = Callable[[Any], bool]
 GIB = 2**30
@@ -48,7 +48,6 @@ class Policy:
     scratch_bytes: int = 64 * GIB
     cpus: float = 64.0
     processes: int = 4096
-    seccomp: str = field(default_factory=profile_text)
 
     def allows_image(self, name: object) -> bool:
         return isinstance(name, str) and any(_is_image(name, allowed) for allowed in self.images)
@@ -65,6 +64,8 @@ def refusal(body: Mapping[str, Any], policy: Policy) -> str | None:
     host: dict[str, Any] = body["HostConfig"]
     if host["MemorySwap"] != host["Memory"]:
         return "HostConfig.MemorySwap is not HostConfig.Memory: a sandbox has no swap"
+    if host["SecurityOpt"] != [terms.NO_NEW_PRIVILEGES, f"seccomp={profile_for(host.get('Runtime'))}"]:
+        return "HostConfig.SecurityOpt is not what a sandbox has: is the proxy of the worker's own version?"
     has_gpu = "DeviceRequests" in host
     masked = [*terms.MASKED_PATHS] if has_gpu else [*terms.MASKED_PATHS, terms.SYSFS]
     if host["MaskedPaths"] != masked:
@@ -95,7 +96,7 @@ def _host_config(policy: Policy) -> dict[str, Any]:
     return {
         "NetworkMode": _exactly("none"), "IpcMode": _exactly("private"), "ReadonlyRootfs": _exactly(True),
         "CapDrop": _exactly(["ALL"]),
-        "SecurityOpt": _exactly([terms.NO_NEW_PRIVILEGES, f"seccomp={policy.seccomp}"]),
+        "SecurityOpt": lambda given: isinstance(given, list),
         "Init": _exactly(True), "OomScoreAdj": _exactly(terms.OOM_SCORE),
         "LogConfig": _exactly({"Type": "none", "Config": {}}),
         "Memory": _between(_LEAST_MEMORY, policy.memory_bytes),

@@ -134,11 +134,17 @@ def _survivors(marker: str) -> list[int]:
 
 def real_identity(pid: int) -> list[str]:
     """The user and group numbers of a process as this machine sees them; none once it has gone."""
+    status = status_of(pid)
+    return [number for name in ("Uid", "Gid") for number in status.get(name, "").split()]
+
+
+def status_of(pid: int) -> dict[str, str]:
+    """What this machine's kernel says of a process; empty once it has gone."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return []
-    return [number for line in lines if line.startswith(("Uid:", "Gid:")) for number in line.split()[1:]]
+        return {}
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
 def _mentions(process: Path, marker: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import socket
@@ -22,6 +23,7 @@ from grader.engine.sandbox.conformance_trial import (
     real_identity,
     require,
     started,
+    status_of,
 )
 from grader.engine.sandbox.trees import PACKAGE_ROOT
 
@@ -124,11 +126,13 @@ print(json.dumps(ran))
 """
 
 STATUS = """
-import json, os
+import ctypes, json, os
 status = dict(line.split(":", 1) for line in open("/proc/self/status") if ":" in line)
 status = {key: value.strip() for key, value in status.items()}
-print(json.dumps({"status": status, "hostname": os.uname().nodename}))
+print(json.dumps({"status": status, "hostname": os.uname().nodename,
+                  "locked": ctypes.CDLL(None).prctl(39, 0, 0, 0, 0)}), flush=True)
 """
+LOCKED_LIVING = STATUS + "import time; time.sleep(60)"
 
 IDENTITY = """
 import os, time
@@ -172,8 +176,9 @@ import json, os
 found, processes, variables = [], [], dict(os.environ)
 for path in {paths!r}:
     try:
-        os.listdir(path) if os.path.isdir(path) else open(path).close()
-        found.append(path)
+        # An empty folder of the image is nothing of the host's.
+        if os.listdir(path) if os.path.isdir(path) else open(path).read(0) is not None:
+            found.append(path)
     except OSError:
         pass
 for folder, folders, files in os.walk("/"):
@@ -282,8 +287,14 @@ def _no_capabilities(backend: SandboxBackend) -> None:
 
 
 def _locked_process(backend: SandboxBackend) -> None:
-    told = outcome(backend, STATUS).told()
-    require(told["status"].get("NoNewPrivs") == "1", "no_new_privs is not set")
+    """As the kernel that answers says; and as this machine's says, where the program is a process of this machine."""
+    with started(backend, LOCKED_LIVING) as sandbox:
+        told = json.loads(read_line(sandbox))
+        for pid in processes_with(sandbox.marker):
+            outside = status_of(pid)
+            require(outside.get("NoNewPrivs", "1") == "1", f"no_new_privs is not set for process {pid}")
+            require(outside.get("Seccomp", "2") == "2", f"no system call filter is active for process {pid}")
+    require(told["locked"] == 1, "no_new_privs is not set")
     require(told["status"].get("Seccomp") == "2", "no system call filter is active")
     require(told["hostname"] == "sandbox", f"the host name is {told['hostname']}")
 

@@ -2,8 +2,8 @@
 
 The invariants: a container is inspected before it is removed (removal forgets why it ended), and killed by name
 through the engine (ending a client would leave it running).
-Accepted gaps: peak memory and processor time are known only while the container runs and the engine is on this
-machine; with a default runtime the host's kernel is shared.
+Accepted gaps: peak memory and processor time are known only while the container runs (peak memory, from within another
+container, only with version 1 of the control groups); with a default runtime the host's kernel is shared.
 """
 
 from __future__ import annotations
@@ -33,13 +33,15 @@ from grader.engine.sandbox.endings import HostFacts, classify, shell_exit_code
 from grader.engine.sandbox.image import image_name
 from grader.engine.sandbox.owner import is_dead
 from grader.engine.sandbox.relay import Relay
+from grader.engine.sandbox.runtimes import RuntimeChoice, choose_runtime, takes_gpus
 from grader.engine.sandbox.stderr_tail import StderrTail
 
 ENGINE_S = 30
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 DYING_S = 2
-# The engine hears of an out-of-memory kill by another way than of the exit, sometimes later.
-OOM_NEWS_S = 0.5
+# The engine hears of an out-of-memory kill by another way than of the exit, sometimes later, and later still
+# under load. Only what was killed by somebody else than us waits for it.
+OOM_NEWS_S = 2.0
 # Workers in other containers cannot be looked at: a sandbox of theirs is a stray at this age, or so long after its end.
 ABANDONED_S = 6 * 3600
 UNREAD_S = 120
@@ -132,6 +134,9 @@ class DockerSandbox:
         group = _group_facts(self._container)
         state = self._state()
         if state["Running"]:
+            # A sandbox that has done its work is ended so, many times a minute, and nobody asks what it used.
+            if group.cpu_s is None and reason is not EndingReason.KILLED:
+                group = _engine_facts(self._api, self._container)
             killed_for = reason
             with contextlib.suppress(APIError):  # it ended between the two calls
                 self._api.kill(self._container)
@@ -154,15 +159,40 @@ class DockerSandbox:
 
 
 class DockerBackend:
-    """Starts containers on a local engine. `image` and `runtime` default to the built image and the engine's own."""
+    """Starts containers on a local engine. `image` and `runtime` default to the built image and the engine's own.
+
+    With `runtime` None `settle` may choose gVisor.
+    """
 
     def __init__(self, *, image: str | None = None, runtime: str | None = None) -> None:
-        # gVisor shows other behaviour: its known gaps are listed under a name of its own.
-        self.name = "docker" if runtime != GVISOR else f"docker/{GVISOR}"
         self._image = image or image_name()
-        self._runtime = runtime
+        self._demanded = runtime
+        self._choice: RuntimeChoice | None = None
+        self._take(runtime)
         self._lock = threading.Lock()
         self._client: docker.APIClient | None = None
+
+    def settle(self) -> RuntimeChoice:
+        """Choose the runtime, by trying gVisor where the engine offers it: about a second, once.
+
+        Raises NoSandbox where no engine answers.
+        """
+        if self._choice is None:
+            try:
+                offered = GVISOR in self._api().info()["Runtimes"]
+            except ENGINE_ERRORS as error:
+                raise NoSandbox(f"no Docker engine answers ({_short(error)})") from error
+            self._choice = choose_runtime(self._demanded, offered, self._start_under)
+            self._take(self._choice.runtime, is_open=self._choice.is_open)
+        return self._choice
+
+    def _take(self, runtime: str | None, *, is_open: bool = False) -> None:
+        self._runtime = runtime
+        # gVisor without our list of calls shows other behaviour: its known gaps are listed under a name of its own.
+        self.name = "docker" if runtime != GVISOR else f"docker/{GVISOR}{'-open' if is_open else ''}"
+
+    def _start_under(self, runtime: str, profile: SandboxProfile) -> Sandbox:
+        return DockerBackend(image=self._image, runtime=runtime).start(profile)
 
     def check(self) -> Readiness:
         """Ask the engine for its version, limits, runtimes and the image; starts nothing."""
@@ -173,6 +203,7 @@ class DockerBackend:
                 "engine": str(told["ServerVersion"]),
                 "image": self._image,
                 "runtime": self._runtime or str(told["DefaultRuntime"]),
+                **({"chosen because": self._choice.why} if self._choice else {}),
                 "runtimes": ", ".join(sorted(told["Runtimes"])),
             }
             problems = self._problems(api, told)
@@ -187,8 +218,9 @@ class DockerBackend:
         name = f"{NAME_PREFIX}{secrets.token_hex(NAME_BYTES)}"
         try:
             api = self._api()
+            runtime = self._runtime_for(api, profile)
             settings = container_settings(
-                api, profile, image=self._image, runtime=self._runtime, seccomp=seccomp.profile_text()
+                api, profile, image=self._image, runtime=runtime, seccomp=seccomp.profile_for(runtime)
             )
             container = api.create_container(name=name, **settings)["Id"]
         except ImageNotFound as error:
@@ -222,6 +254,17 @@ class DockerBackend:
                     api.remove_container(container["Id"], force=True, v=True)
                     count += 1
         return count
+
+    def _runtime_for(self, api: docker.APIClient, profile: SandboxProfile) -> str | None:
+        """The engine's own for a GPU that gVisor was not registered to hand on, unless gVisor was asked for by name."""
+        if profile.gpu is None or self._runtime != GVISOR or takes_gpus(api.info()):
+            return self._runtime
+        if self._demanded == GVISOR:
+            raise NoSandbox(
+                "GRADER_DOCKER_RUNTIME is runsc, which is not registered with --nvproxy and so has no GPU; "
+                "register it so, or unset GRADER_DOCKER_RUNTIME on workers with a GPU"
+            )
+        return None
 
     def _api(self) -> docker.APIClient:
         with self._lock:
@@ -303,6 +346,19 @@ def _group_facts(container: str) -> GroupFacts:
         if directories["memory"].is_dir():
             return Group(directories=directories, version=version).facts()
     return GroupFacts()
+
+
+def _engine_facts(api: docker.APIClient, container: str) -> GroupFacts:
+    """The same by the engine, for a worker in a container, which sees no groups but its own.
+
+    Takes 10 ms, or up to a second where the engine is just asked for another's.
+    """
+    try:
+        told = api.stats(container, stream=False, one_shot=True)
+        peak = told["memory_stats"].get("max_usage")
+        return GroupFacts(cpu_s=told["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9, peak_bytes=peak)
+    except (*ENGINE_ERRORS, KeyError):
+        return GroupFacts()
 
 
 def _short(error: Exception) -> str:

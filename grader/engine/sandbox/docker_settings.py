@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from docker.types import DeviceRequest, LogConfig, Ulimit
@@ -26,8 +27,19 @@ from grader.engine.sandbox.owner import owner_labels
 
 EXTRA_TASKS = 1  # the init
 # gVisor's own kernel is a process of the container: its threads count as tasks (25 are too few for it to start), and
-# a largest file size would be the size of the file it keeps the sandbox's memory in.
+# so do two tasks of the host for each one inside. The number inside is limited inside.
 GVISOR_TASKS = 256
+GVISOR_TASKS_EACH = 2
+# gVisor's kernel counts processor time, processes and the size of files under limits that are set from inside, and
+# under no others. They are set before anything of a submission is there; raising one again takes a capability. As a
+# limit of the container a largest file size would bound the file that holds the sandbox's memory.
+_LIMITED = """
+import resource
+for _name, _soft, _hard in {limits!r}:
+    resource.setrlimit(getattr(resource, _name), (_soft, _hard))
+{program}
+"""
+_RUN_PROBE = "import runpy; runpy.run_module('grader.engine.probe', run_name='__main__', alter_sys=True)"
 
 
 def container_settings(
@@ -36,7 +48,7 @@ def container_settings(
     """Arguments for `APIClient.create_container`, all but the name."""
     return {
         "image": image,
-        "command": probe_command(profile, "python3"),
+        "command": _command(profile, runtime),
         "entrypoint": [],
         "environment": probe_environment(profile),
         "user": USER,
@@ -50,6 +62,24 @@ def container_settings(
     }
 
 
+def _most_tasks(profile: SandboxProfile, runtime: str | None) -> int:
+    if runtime == GVISOR:
+        return GVISOR_TASKS_EACH * profile.processes + GVISOR_TASKS
+    return profile.processes + EXTRA_TASKS
+
+
+def _command(profile: SandboxProfile, runtime: str | None) -> list[str]:
+    if runtime != GVISOR:
+        return probe_command(profile, "python3")
+    limits = [
+        ("RLIMIT_NPROC", profile.processes, profile.processes),
+        ("RLIMIT_FSIZE", profile.file_bytes, profile.file_bytes),
+        ("RLIMIT_CPU", profile.cpu_s, profile.cpu_s + 1),
+    ]
+    program = _LIMITED.format(limits=limits, program=profile.program or _RUN_PROBE)
+    return probe_command(replace(profile, program=program), "python3")
+
+
 def _host_config(api: APIClient, profile: SandboxProfile, *, runtime: str | None, seccomp: str) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "network_mode": "none",
@@ -58,7 +88,7 @@ def _host_config(api: APIClient, profile: SandboxProfile, *, runtime: str | None
         "read_only": True,
         "cap_drop": ["ALL"],
         "security_opt": [NO_NEW_PRIVILEGES, f"seccomp={seccomp}"],
-        "pids_limit": profile.processes + (GVISOR_TASKS if runtime == GVISOR else EXTRA_TASKS),
+        "pids_limit": _most_tasks(profile, runtime),
         "mem_limit": profile.memory_bytes,
         "memswap_limit": profile.memory_bytes,
         "nano_cpus": int(profile.cpus * 1e9),

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from typing import Protocol, runtime_checkable
 
 from grader.domain.errors import BadArguments, NoSandbox
 from grader.engine.sandbox.base import Readiness, SandboxBackend
+from grader.engine.sandbox.runtimes import RuntimeChoice
 
 NAMES = ("docker", "bwrap")
 VARIABLE = "GRADER_SANDBOX"
 IMAGE_VARIABLE = "GRADER_SANDBOX_IMAGE"
 RUNTIME_VARIABLE = "GRADER_DOCKER_RUNTIME"
+
+log = logging.getLogger(__name__)
+
+
+@runtime_checkable
+class Settles(Protocol):
+    """A backend that has more than one way to start a sandbox, and finds out which one works."""
+
+    def settle(self) -> RuntimeChoice: ...
 
 
 def choose(name: str | None = None) -> SandboxBackend:
@@ -29,14 +41,37 @@ def choose(name: str | None = None) -> SandboxBackend:
         backend = make(candidate)
         readiness = backend.check()
         if readiness.usable:
+            settle(backend)
             return backend
         found.append(readiness)
     raise NoSandbox(_what_to_install(found))
 
 
 def readiness() -> list[Readiness]:
-    """How every backend stands, for `grader doctor`."""
-    return [make(name).check() for name in NAMES]
+    """How every backend stands, for `grader doctor`: with the runtime it would take, and why."""
+    return [_settled(backend) for backend in map(make, NAMES)]
+
+
+def usable_backends() -> list[SandboxBackend]:
+    """Every backend that can be used here, each with the runtime it would take."""
+    return [backend for backend in map(make, NAMES) if _settled(backend).usable]
+
+
+def _settled(backend: SandboxBackend) -> Readiness:
+    stands = backend.check()
+    if stands.usable and isinstance(backend, Settles):
+        backend.settle()
+        stands = backend.check()
+    return stands
+
+
+def settle(backend: SandboxBackend) -> None:
+    """Let a backend choose its runtime, and say aloud what whoever runs this machine should know."""
+    if isinstance(backend, Settles):
+        choice = backend.settle()
+        log.info("sandboxes run under %s: %s", choice.runtime or "the engine's own runtime", choice.why)
+        if choice.warning:
+            log.warning("%s", choice.warning)
 
 
 def make(name: str) -> SandboxBackend:

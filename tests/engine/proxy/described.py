@@ -20,7 +20,7 @@ def body(
     """As JSON, not as the SDK's own kinds of dict."""
     api = docker.APIClient(base_url="unix:///nowhere.sock", version="1.41")
     settings = container_settings(
-        api, profile or SandboxProfile(), image=image, runtime=runtime, seccomp=seccomp.profile_text()
+        api, profile or SandboxProfile(), image=image, runtime=runtime, seccomp=seccomp.profile_for(runtime)
     )
     api.close()
     # The SDK leaves out what is not set, at the outermost level.

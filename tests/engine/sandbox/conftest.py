@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from grader.engine.sandbox.base import SandboxBackend
+from grader.engine.sandbox.container_terms import GVISOR
+from grader.engine.sandbox.docker import DockerBackend
 from grader.engine.sandbox.select import make
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -38,3 +40,14 @@ def bwrap() -> SandboxBackend:
 @pytest.fixture(scope="session")
 def docker() -> SandboxBackend:
     return _usable("docker")
+
+
+@pytest.fixture(scope="session")
+def gvisor(docker: SandboxBackend) -> DockerBackend:
+    """Docker with gVisor, where the engine offers it."""
+    backend = DockerBackend(runtime=GVISOR)
+    offered = backend.check()
+    if not offered.usable:
+        pytest.skip(str(offered.problems))
+    backend.settle()
+    return backend

@@ -11,7 +11,9 @@ import pytest
 import docker as sdk
 from grader.domain.ending import EndingReason
 from grader.domain.errors import NoSandbox
+from grader.engine.sandbox import docker as docker_module
 from grader.engine.sandbox.base import SandboxBackend, SandboxProfile
+from grader.engine.sandbox.cgroups import GroupFacts
 from grader.engine.sandbox.conformance_trial import SMALL, outcome, read_line, started
 from grader.engine.sandbox.container_terms import BOOT_LABEL, NAMESPACE_LABEL, STARTED_LABEL, WORKER_LABEL
 from grader.engine.sandbox.docker import DockerBackend
@@ -88,6 +90,19 @@ def test_a_worker_is_known_by_its_start_and_its_namespace() -> None:
     assert is_dead({**ours, WORKER_LABEL: "0"}) is True
     assert is_dead({**ours, NAMESPACE_LABEL: "7"}) is None
     assert is_dead({}) is None
+
+
+def test_what_it_used_is_asked_of_the_engine_where_groups_cannot_be_read(
+    docker: SandboxBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docker_module, "_group_facts", lambda _: GroupFacts())
+    with started(docker, "x = bytearray(64 << 20)\nprint('up', flush=True)\nwhile True: pass") as sandbox:
+        read_line(sandbox)
+        sandbox.kill(EndingReason.TIMED_OUT)
+        ending = sandbox.ending()
+    assert ending.cpu_s is not None and 0 < ending.cpu_s < 20
+    # Version 2 of the control groups has no peak in the engine's answer.
+    assert ending.peak_bytes is None or ending.peak_bytes > 64 << 20
 
 
 def test_a_missing_image_is_told_with_what_to_run(docker: SandboxBackend) -> None:
