@@ -23,7 +23,7 @@ LOGS = ROOT / "var" / "tests"
 # Many tests wait for a process, a browser or a lease where others compute: one lane more than processors pays.
 MORE_LANES = 1
 # The first groups below wait more than they compute.
-_WAITING = 3
+_WAITING = 4
 LOOK_S = 0.1
 STOP_S = 30.0
 # In the background of the tests that need no Docker.
@@ -35,10 +35,11 @@ TOGETHER: dict[str, tuple[str, ...]] = {
     "acceptance": ("acceptance",),
     "faults": ("faults",),
     "server": ("server", "local", "worker"),
+    "operations": ("operations", "observability", "machines", "upgrade"),
     "attacks": ("attacks",),
     "web": ("web",),
-    "engine": ("engine/test_*.py", "engine/harness"),
-    "probe": ("engine/probe", "engine/student", "engine/sandbox", "specs"),
+    "engine": ("engine/test_*.py", "engine/harness", "engine/gpu"),
+    "probe": ("engine/probe", "engine/student", "engine/sandbox", "engine/proxy", "specs"),
 }
 
 
