@@ -1,11 +1,12 @@
 #!/bin/sh
-# Installs the Debian packages the sandboxes need, where one is missing and we may; with `tests`, a browser for them too.
+# Installs the Debian packages the sandboxes need, where one is missing and we may; with `tests`, a browser and `ip` for them too.
 set -eu
 missing=""
 command -v bwrap >/dev/null 2>&1 || missing="$missing bubblewrap"
 [ -e /usr/lib/"$(uname -m)"-linux-gnu/libseccomp.so.2 ] || [ -e /usr/lib64/libseccomp.so.2 ] || missing="$missing libseccomp2"
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3-venv"
 [ "${1:-}" != tests ] || command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
+[ "${1:-}" != tests ] || command -v ip >/dev/null 2>&1 || missing="$missing iproute2"
 [ -z "$missing" ] && exit 0
 if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
     echo "installing:$missing"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import Engine, create_engine, event, func, select
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -24,6 +24,15 @@ log = logging.getLogger(__name__)
 _LOCK_TIMEOUT_MS = 10_000
 _STATEMENT_TIMEOUT_MS = 30_000
 _CONNECT_S = 5
+# A cable that is cut says nothing. Both ends notice within 25 s: ours, so that it does not wait for an answer for ever,
+# and the server's, so that a transaction of a machine that is gone holds its locks no longer.
+_SILENT_MS = 20_000
+_CLIENT_NOTICES: dict[str, Any] = {
+    "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": _SILENT_MS,
+}  # fmt: skip
+_SERVER_NOTICES = (
+    f"-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c tcp_user_timeout={_SILENT_MS}"
+)
 _MIGRATIONS = Path(__file__).parent / "migrations" / "versions"
 
 
@@ -86,8 +95,9 @@ class Database:
             hide_parameters=True,
             connect_args={
                 "connect_timeout": _CONNECT_S,
+                **_CLIENT_NOTICES,
                 "options": f"-c lock_timeout={_LOCK_TIMEOUT_MS} -c statement_timeout={_STATEMENT_TIMEOUT_MS} "
-                f"-c timezone=UTC -c grader.code={code()}",
+                f"-c timezone=UTC -c grader.code={code()} {_SERVER_NOTICES}",
             },
         )
 
