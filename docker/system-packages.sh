@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages the sandboxes need, where one is missing and we may; with `tests`, a browser and `ip` for them too.
+# Installs the Debian packages the sandboxes need, where one is missing and we may; with `tests`, what only tests need, too.
 set -eu
 missing=""
 command -v bwrap >/dev/null 2>&1 || missing="$missing bubblewrap"
@@ -7,6 +7,7 @@ command -v bwrap >/dev/null 2>&1 || missing="$missing bubblewrap"
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3-venv"
 [ "${1:-}" != tests ] || command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 [ "${1:-}" != tests ] || command -v ip >/dev/null 2>&1 || missing="$missing iproute2"
+[ "${1:-}" != tests ] || docker compose version >/dev/null 2>&1 || command -v docker-compose >/dev/null 2>&1 || missing="$missing docker-compose"
 [ -z "$missing" ] && exit 0
 if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
     echo "installing:$missing"

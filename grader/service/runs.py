@@ -305,3 +305,8 @@ def sweep(work: Work) -> dict[str, int]:
 def heard_of(work: Work, *, worker: str, queues: Sequence[Queue], slots: int, draining: bool = False) -> None:
     """Note that a worker process is there; one that drains claims nothing more."""
     stages.heard_of(work, worker, [queue.value for queue in queues], slots, draining=draining)
+
+
+def is_heard_of(work: Work, prefix: str) -> bool:
+    """Whether a worker whose name begins so was heard of in the last minute."""
+    return stages.is_heard_of(work, prefix)

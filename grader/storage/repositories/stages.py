@@ -237,6 +237,14 @@ def heard_of(work: Work, name: str, queues: list[str], number: int, *, draining:
     )
 
 
+def is_heard_of(work: Work, prefix: str) -> bool:
+    """Whether a worker whose name begins so was heard of in the last minute."""
+    query = select(literal(True)).where(
+        WorkerRow.name.startswith(prefix, autoescape=True), WorkerRow.seen_at > _now() - text("interval '1 minute'")
+    )
+    return work.session.execute(query.limit(1)).scalar_one_or_none() is not None
+
+
 def add_reruns(
     work: Work, *, assignment_id: int, spec_version_id: int, max_score: float, requested_by: int
 ) -> list[UUID]:
