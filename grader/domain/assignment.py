@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from operator import not_
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -34,7 +35,9 @@ class Part(_Strict):
     title: str
     points: float = Field(default=0.0, ge=0)
     checks: int = Field(default=0, ge=0)
-    extra: bool = False
+    # Published definitions are read by older code too, which refuses a word it does not know: what is added to them is
+    # left out as long as it says nothing.
+    extra: bool = Field(default=False, exclude_if=not_)
     manual: tuple[ManualItem, ...] = ()
 
 
