@@ -7,9 +7,10 @@ who they are.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated, NamedTuple
 
 import anyio
@@ -59,12 +60,22 @@ async def follow(
     """What happens to a submission, live; events that were missed come first."""
     seen = max(after, _number(last_event_id))
     found = await run_in_threadpool(_found, services, reader, submission)
-    stream = _stream(services, reader, found, seen)
+    stream = _counted(services, _stream(services, reader, found, seen))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
 
-async def _stream(services: Services, reader: Reader, submission: SubmissionId, seen: int) -> AsyncIterator[str]:
+async def _counted(services: Services, stream: AsyncGenerator[str]) -> AsyncIterator[str]:
+    services.metrics.streams.inc()
+    try:
+        async with contextlib.aclosing(stream):
+            async for piece in stream:
+                yield piece
+    finally:
+        services.metrics.streams.dec()
+
+
+async def _stream(services: Services, reader: Reader, submission: SubmissionId, seen: int) -> AsyncGenerator[str]:
     until = time.monotonic() + _LONGEST_S
     # A comment at once: the browser knows that it is connected.
     yield ": here\n\n"

@@ -1,21 +1,25 @@
-"""Whether the service lives, whether it is ready, and figures for Prometheus."""
+"""Whether the service lives, whether it is ready, and figures for Prometheus.
+
+All are `async` and ask nothing of the threads that serve requests: they answer when those all wait for the database.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from fastapi import APIRouter
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client import CONTENT_TYPE_LATEST
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from grader.api.access import TheServices
-from grader.api.document import media, open_problems
+from grader.api.document import media
 from grader.api.schemas.common import Answer
-from grader.domain.errors import DatabaseBusy
-from grader.http.services import Services
-from grader.service import operations
+from grader.domain.grading import Queue, RunState
+from grader.http.readiness import Parts
+from grader.http.services import services_of
 from grader.service.operations import Figures
-from grader.storage import schema
-from grader.storage.broker import broker_answers
 
 router = APIRouter(tags=["health"])
 
@@ -25,7 +29,10 @@ class Alive(Answer):
 
 
 class Readiness(Answer):
-    """`broker` is only reported: without it grading starts later, and nothing is lost."""
+    """`status` is ready, not ready or stopping.
+
+    `broker` is only reported: without it grading starts later, and nothing is lost.
+    """
 
     status: str
     database: bool
@@ -35,7 +42,7 @@ class Readiness(Answer):
 
 
 @router.get("/healthz")
-def healthz() -> Alive:
+async def healthz() -> Alive:
     """The process lives."""
     return Alive()
 
@@ -45,71 +52,84 @@ def healthz() -> Alive:
     response_model=Readiness,
     responses={503: {"model": Readiness, "description": "Something that uploads need does not work."}},
 )
-def readyz(services: TheServices) -> Response:
-    """Whether uploads can be taken: the database answers with the schema this version needs, bytes can be stored."""
-    readiness = _readiness(services)
-    return JSONResponse(readiness.model_dump(), status_code=200 if readiness.status == "ready" else 503)
+async def readyz(request: Request) -> Response:
+    """Whether uploads can be taken: the database answers with the schema this version needs, bytes can be stored.
+
+    A server that was told to stop is not ready. The answer takes two seconds at most, and is good for one.
+    """
+    services = services_of(request)
+    parts = await services.readiness.parts()
+    status = "stopping" if services.leaving.is_set() else "ready" if parts.suffice else "not ready"
+    body = Readiness(
+        status=status,
+        database=parts.database,
+        schema_is_current=parts.schema_is_current,
+        blobs=parts.blobs,
+        broker=parts.broker,
+    )
+    return JSONResponse(body.model_dump(), status_code=200 if status == "ready" else 503)
 
 
 @router.get(
     "/metrics",
     response_class=Response,
-    responses=open_problems(503) | media("text/plain", description="Prometheus' text format."),
+    responses=media("text/plain", description="Prometheus' text format."),
 )
-def metrics(services: TheServices) -> Response:
-    """The queue and the runs as the database has them; uploads and latency as this process counted them."""
-    with services.database.begin() as work:
-        figures = operations.figures(work)
-    text = generate_latest(services.metrics.registry) + generate_latest(_Collected(figures))
-    return Response(text, media_type=CONTENT_TYPE_LATEST)
+async def metrics(request: Request) -> Response:
+    """The queue and the runs as the database has them; uploads and latency as this server counted them.
+
+    Where the database does not answer its figures are missing, and `grader_part_ready` says so.
+    """
+    services = services_of(request)
+    parts = await services.readiness.parts()
+    figures = await services.figures.answer() if parts.database else None
+    is_ready = parts.suffice and not services.leaving.is_set()
+    more: list[Collector] = [_Readiness(parts, is_ready=is_ready)]
+    if figures is not None:
+        more.append(_Figures(figures))
+    return Response(services.metrics.text(*more), media_type=CONTENT_TYPE_LATEST)
 
 
-class _Collected:
+class _Readiness(Collector):
+    def __init__(self, parts: Parts, *, is_ready: bool) -> None:
+        self._parts = parts
+        self._is_ready = is_ready
+
+    def collect(self) -> Iterable[Metric]:
+        parts = self._parts
+        yield _gauge("grader_ready", "1 when uploads can be taken, as /readyz says.", [((), self._is_ready)])
+        yield _gauge(
+            "grader_part_ready", "1 for each part of the service that works.",
+            [(("database",), parts.database), (("schema",), parts.schema_is_current), (("blobs",), parts.blobs),
+             (("broker",), parts.broker)],
+            "part",
+        )  # fmt: skip
+
+
+class _Figures(Collector):
     """The database's figures, in the form that Prometheus' client writes."""
 
     def __init__(self, figures: Figures) -> None:
         self._figures = figures
 
-    def collect(self) -> list[GaugeMetricFamily | CounterMetricFamily]:
-        depth = GaugeMetricFamily("grader_queue_depth", "Stages that wait, by queue.", labels=["queue"])
-        oldest = GaugeMetricFamily(
-            "grader_queue_oldest_seconds", "Seconds the oldest waiting stage has waited.", labels=["queue"]
-        )
-        runs = GaugeMetricFamily("grader_runs", "Runs by state.", labels=["state"])
-        workers = GaugeMetricFamily("grader_workers", "Workers heard of in the last minute.")
-        work = GaugeMetricFamily(
-            "grader_queue_work_seconds", "Seconds one slot would need for what waits, by queue.", labels=["queue"]
-        )
-        graded = GaugeMetricFamily("grader_queue_graded", "Stages being graded, by queue.", labels=["queue"])
-        slots = GaugeMetricFamily(
-            "grader_queue_slots", "Stages that workers which do not drain grade at once, by queue.", labels=["queue"]
-        )
-        draining = GaugeMetricFamily("grader_workers_draining", "Workers that finish what they grade, and then end.")
-        for queue, waiting in self._figures.waiting.items():
-            depth.add_metric([queue.value], waiting.stages)
-            oldest.add_metric([queue.value], waiting.oldest_s)
-            work.add_metric([queue.value], waiting.work_s)
-            graded.add_metric([queue.value], waiting.graded)
-            slots.add_metric([queue.value], waiting.slots)
-        for state, count in self._figures.runs.items():
-            runs.add_metric([state.value], count)
-        workers.add_metric([], self._figures.workers)
-        draining.add_metric([], self._figures.draining)
-        return [depth, oldest, work, graded, slots, runs, workers, draining]
+    def collect(self) -> Iterable[Metric]:
+        waiting = self._figures.waiting
+        for name, words, field in (
+            ("grader_queue_depth", "Stages that wait, by queue.", "stages"),
+            ("grader_queue_oldest_seconds", "Seconds the oldest waiting stage has waited.", "oldest_s"),
+            ("grader_queue_work_seconds", "Seconds one slot would be busy with what waits, as measured.", "work_s"),
+            ("grader_queue_graded", "Stages that are being graded.", "graded"),
+            ("grader_queue_slots", "Slots of the workers that serve the queue and do not drain.", "slots"),
+        ):
+            yield _gauge(name, words, [((queue.value,), getattr(waiting[queue], field)) for queue in Queue], "queue")
+        runs = [((state.value,), self._figures.runs[state]) for state in RunState]
+        yield _gauge("grader_runs", "Runs by state.", runs, "state")
+        yield _gauge("grader_workers", "Workers heard of in the last minute.", [((), self._figures.workers)])
+        yield _gauge("grader_workers_draining", "Those of them that take nothing more.", [((), self._figures.draining)])
 
 
-def _readiness(services: Services) -> Readiness:
-    database = services.database.is_ready()
-    try:
-        # An older server goes on while the service is upgraded, as long as the new schema serves it.
-        is_current = database and schema.is_usable(services.settings.database_url)
-    except DatabaseBusy:
-        is_current = False
-    blobs = services.blobs.is_ready()
-    return Readiness(
-        status="ready" if database and is_current and blobs else "not ready",
-        database=database,
-        schema_is_current=is_current,
-        blobs=blobs,
-        broker=broker_answers(services.settings.broker_url),
-    )
+def _gauge(name: str, words: str, samples: Sequence[tuple[tuple[str, ...], float]], *labels: str) -> Metric:
+    family = GaugeMetricFamily(name, words, labels=labels)
+    for values, value in samples:
+        family.add_metric(values, float(value))
+    return family

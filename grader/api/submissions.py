@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -26,6 +27,7 @@ from grader.domain.errors import NotYours
 from grader.domain.grading import GradingRun, OfferedAssignment
 from grader.domain.ids import PersonId
 from grader.domain.submission import Submission
+from grader.http.doings import tell_new_run
 from grader.http.downloads import attachment
 from grader.service import assignments, progress, runs, submissions, visibility
 from grader.service.submissions import SubmissionQuery
@@ -117,14 +119,16 @@ def read_artifact(artifact: UuidInPath, reader: MayRead, services: TheServices) 
 
 
 @router.post("/submissions/{submission}/rerun", status_code=202, responses=problems(404, 409))
-def rerun(submission: UuidInPath, reader: MayGrade, services: TheServices) -> StaffRunAnswer:
+def rerun(request: Request, submission: UuidInPath, reader: MayGrade, services: TheServices) -> StaffRunAnswer:
     """A new run by the assignment's current spec version. Staff only; an unfinished run is given back as it is."""
+    began_ns = time.time_ns()
     with services.database.begin() as work:
         found = submissions.find(work, reader, submission)
         reader.require_staff(found.course_id)
         offered = assignments.offered(work, reader, found.assignment)
         answer = shown_run(work, reader, offered, runs.rerun(work, reader, found), for_staff=True)
     assert isinstance(answer, StaffRunAnswer)
+    tell_new_run(request, "rerun", run=answer.id, submission=found.id, began_ns=began_ns)
     return answer
 
 

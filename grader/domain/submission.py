@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from grader.domain.course import Person
-from grader.domain.ids import AssignmentId, CourseId, Owner, Sha256, Slug, SubmissionId
+from grader.domain.ids import AssignmentId, CourseId, Owner, RunId, Sha256, Slug, SubmissionId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,10 @@ class Submission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """A promise that the submission is not lost. `is_new` is False where the same upload came twice."""
+    """A promise that the submission is not lost. `is_new` is False where the same upload came twice.
+
+    `run` is the run that was made of it just now; None where it came before.
+    """
 
     id: SubmissionId
     assignment: Slug
@@ -58,3 +61,4 @@ class Receipt:
     late_days: int
     is_new: bool
     answers_sha256: Sha256 | None = None
+    run: RunId | None = None

@@ -25,7 +25,10 @@ class OidcSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
-    """`public_url` decides whether cookies are marked Secure (https) and what forms may come from."""
+    """`public_url` decides whether cookies are marked Secure (https) and what forms may come from.
+
+    A server that is told to stop serves on for `drain_s` seconds, in which it says that it is not ready.
+    """
 
     database_url: str
     broker_url: str
@@ -33,6 +36,7 @@ class ServerSettings:
     public_url: str
     secret: str
     oidc: OidcSettings | None = None
+    drain_s: float = 0.0
 
     @property
     def has_tls(self) -> bool:
@@ -63,7 +67,19 @@ def server_settings(environment: Mapping[str, str]) -> ServerSettings:
         public_url=environment.get("GRADER_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/"),
         secret=_secret(environment, "GRADER_SECRET_FILE"),
         oidc=oidc,
+        drain_s=_seconds(environment, "GRADER_DRAIN_S"),
     )
+
+
+def _seconds(environment: Mapping[str, str], name: str) -> float:
+    text = environment.get(name) or "0"
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise BadSettings(f"{name} should be a number of seconds, but is {text!r}.")
+    return seconds
 
 
 def _needed(environment: Mapping[str, str], name: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import sys
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 
@@ -22,6 +23,7 @@ from grader.domain.course import Reader
 from grader.domain.errors import BadRequest, DatabaseBusy, GraderError, UploadTooLarge
 from grader.domain.grading import OfferedAssignment
 from grader.domain.submission import Receipt, Upload
+from grader.http.doings import tell_new_run
 from grader.http.identity import CSRF_FIELD, CSRF_HEADER, bearer_of, require_csrf, session_of_request
 from grader.http.multipart import FIELD_CHARACTERS, LongField, MultipartReader
 from grader.http.services import Services, services_of
@@ -79,12 +81,15 @@ async def receive_upload(
 
     """
     services = services_of(request)
+    began_ns = time.time_ns()
     try:
         receipt = await _received(request, services, reader, assignment, idempotency_key, typed)
     except GraderError:
         services.metrics.uploads.labels(outcome="refused").inc()
         raise
     services.metrics.uploads.labels(outcome="received" if receipt.is_new else "again").inc()
+    if receipt.run is not None:
+        tell_new_run(request, "upload", run=receipt.run, submission=receipt.id, began_ns=began_ns)
     return receipt
 
 

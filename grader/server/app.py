@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
@@ -17,6 +18,7 @@ from grader.http.edge import Edge
 from grader.http.security import security_headers
 from grader.http.services import Services
 from grader.http.settings import ServerSettings
+from grader.kit.tracing import traces_for
 from grader.storage import schema
 from grader.storage.announcements import Announcements
 from grader.storage.blobs import Blobs
@@ -35,7 +37,9 @@ def create_app(settings: ServerSettings) -> FastAPI:
         blobs=Blobs(settings.blobs_url),
         announcements=Announcements(settings.database_url),
         settings=settings,
+        traces=traces_for(os.environ, service="grader-server"),
     )
+    services.metrics.most_connections.set(services.database.watch(services.metrics.connections.inc))
     app = FastAPI(
         title="Grader",
         version=version("grader"),
@@ -44,13 +48,23 @@ def create_app(settings: ServerSettings) -> FastAPI:
         openapi_url=None,
         generate_unique_id_function=_name_of,
         lifespan=_lifespan(services),
+        # What it tells by itself may hold the values of a request; ours do not.
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
     )
     app.state.services = services
     problems.install(app)
     app.include_router(api_router)
     web.install(app)
     # Added last, so that it is the outermost.
-    app.add_middleware(Edge, headers=security_headers(has_tls=settings.has_tls), metrics=services.metrics)
+    app.add_middleware(
+        Edge, headers=security_headers(has_tls=settings.has_tls), metrics=services.metrics, traces=services.traces
+    )
     return app
 
 
@@ -67,8 +81,10 @@ def _lifespan(services: Services) -> Callable[[FastAPI], AbstractAsyncContextMan
         try:
             yield
         finally:
+            services.leaving.set()
             services.stopping.set()
             await run_in_threadpool(services.announcements.stop)
             services.database.close()
+            await run_in_threadpool(services.traces.close)
 
     return lifespan

@@ -13,7 +13,7 @@ from uuid import UUID
 from grader.domain.course import Reader, Scope
 from grader.domain.errors import BadRequest, NotYours, PastDeadline, QuotaUsed, UnknownAssignment
 from grader.domain.grading import GradingRun, OfferedAssignment, ProgressKind, Queue, RunReason, RunState
-from grader.domain.ids import AssignmentId, CourseId, Owner, PersonId, Sha256, Slug, SubmissionId
+from grader.domain.ids import AssignmentId, CourseId, Owner, PersonId, RunId, Sha256, Slug, SubmissionId
 from grader.domain.submission import Receipt, Submission, Upload
 from grader.service import assignments, gradebook, visibility
 from grader.service.quota import Allowance, allowance, owner_of
@@ -108,9 +108,9 @@ def receive(
         late_days=allowed.late_days,
         idempotency_key=idempotency_key,
     )
-    _queue(work, row, assignment)
+    run = _queue(work, row, assignment)
     gradebook.refresh(work, AssignmentId(assignment.id), owner)
-    return _receipt(row, assignment, is_new=True)
+    return _receipt(row, assignment, is_new=True, run=RunId(str(run.id)))
 
 
 def _refuse_strangers(reader: Reader, assignment: OfferedAssignment) -> None:
@@ -155,7 +155,7 @@ def _is_same(row: SubmissionRow, upload: Upload) -> bool:
     return (row.sha256, row.answers_sha256) == (upload.sha256, upload.answers_sha256)
 
 
-def _queue(work: Work, row: SubmissionRow, assignment: OfferedAssignment) -> None:
+def _queue(work: Work, row: SubmissionRow, assignment: OfferedAssignment) -> RunRow:
     run = runs.add(
         work,
         submission_id=row.id,
@@ -177,9 +177,10 @@ def _queue(work: Work, row: SubmissionRow, assignment: OfferedAssignment) -> Non
     )
     events.tell(work, row.id, run.id, [(ProgressKind.RUN, None, {"state": RunState.WAITING.value})])
     work.wake(Queue.CPU)
+    return run
 
 
-def _receipt(row: SubmissionRow, assignment: OfferedAssignment, *, is_new: bool) -> Receipt:
+def _receipt(row: SubmissionRow, assignment: OfferedAssignment, *, is_new: bool, run: RunId | None = None) -> Receipt:
     return Receipt(
         id=SubmissionId(str(row.id)),
         assignment=Slug(assignment.slug),
@@ -191,6 +192,7 @@ def _receipt(row: SubmissionRow, assignment: OfferedAssignment, *, is_new: bool)
         late_days=row.late_days,
         is_new=is_new,
         answers_sha256=None if row.answers_sha256 is None else Sha256(row.answers_sha256),
+        run=run,
     )
 
 

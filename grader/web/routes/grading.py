@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from http import HTTPStatus
 
 from fastapi import APIRouter
@@ -10,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from grader.domain.errors import UnknownThing
 from grader.domain.grading import GradingRun
+from grader.http.doings import tell_new_run
 from grader.service import assignments, courses, runs, submissions
 from grader.web.access import IdInPath, SlugInPath, TheCommand, TheServices, TheVisitor, Words
 from grader.web.code import handin_of
@@ -73,12 +75,14 @@ def compare_runs(
 
 
 @router.post("/submissions/{submission}/rerun")
-def rerun(submission: IdInPath, command: TheCommand, services: TheServices) -> Response:
+def rerun(request: Request, submission: IdInPath, command: TheCommand, services: TheServices) -> Response:
     """A new run by the spec as it is now. Staff only."""
+    began_ns = time.time_ns()
     reader = command.visitor.reader
     with services.database.begin() as work:
         found = submissions.find(work, reader, submission)
-        runs.rerun(work, reader, found)
+        run = runs.rerun(work, reader, found)
+    tell_new_run(request, "rerun", run=run.id, submission=found.id, began_ns=began_ns)
     return RedirectResponse(f"/submissions/{found.id}", status_code=HTTPStatus.SEE_OTHER)
 
 
