@@ -34,7 +34,7 @@ def serve(
     log_to_stderr()
     # The server has shut down in order by the time it passes the Ctrl-C on.
     with contextlib.suppress(KeyboardInterrupt):
-        run(settings, host, port, workers=processes, forwarded_by=forwarded_by)
+        run(settings, host, port, workers=processes, forwarded_by=forwarded_by, prepare=log_to_stderr)
 
 
 def worker(
