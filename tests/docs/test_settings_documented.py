@@ -8,7 +8,7 @@ from grader.kit.environment import PREFIX, VARIABLES
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
 # Set by ourselves, for the probe inside a sandbox and to look whether a sandbox lets it in; never by a person.
-INSIDE = {"GRADER_PROBE_WARM", "GRADER_DATABASE"}
+INSIDE = {"GRADER_PROBE_WARM", "GRADER_PROBE_GPU", "GRADER_DATABASE"}
 
 
 def test_the_page_has_a_row_for_each_setting_and_for_no_other():
