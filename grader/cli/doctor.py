@@ -2,134 +2,97 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
-import platform
-from dataclasses import dataclass
-from typing import Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grader.domain.errors import GraderError
+from grader.cli.host.deployment import Data
 from grader.kit.text import one_line
 
+if TYPE_CHECKING:
+    from pathlib import Path
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing looked at. If it is `essential` and not `ok`, nothing can be graded; `remedy` says what to do."""
-
-    name: str
-    ok: bool
-    essential: bool
-    facts: str
-    remedy: str = ""
+    from grader.cli.checkup.finding import Finding
 
 
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Also try all that a sandbox must hold: minutes.")] = False,
+    service: Annotated[
+        bool, typer.Option("--service", help="Look at a whole service, even if no setting names one.")
+    ] = False,
+    data: Data = None,
 ) -> None:
-    """Look at everything grading needs: Python, torch, sandboxes, specs.
+    """Look at everything grading needs on this machine, and at the service that the settings name.
 
-    Exit status: 0 if hand-ins can be graded here, else 3.
+    Exit status: 0 if nothing is wrong that has to be mended, else 3.
     """
+    from grader.cli.checkup.machine import can_grade, machine
+    from grader.cli.checkup.settings import NEEDED, settings
     from grader.cli.exits import CANNOT_WORK
 
-    findings = [_python(), _torch(), *_sandboxes(), *(_behaviours() if full else []), _specs()]
-    works = _works(findings)
+    environment = _environment(data, os.environ)
+    is_service = service or any(environment.get(name) for name in NEEDED)
+    here = machine(environment, full=full, is_service=is_service)
+    around = settings(environment, is_service=is_service)
+    around += _service(environment) if is_service else []
+    grades = not any(finding.name == "grading" and finding.ok for finding in here)
+    works = (can_grade(here) if grades else _is_well(here)) and _is_well(around)
     if as_json:
-        plain = [{name: getattr(finding, name) for name in Finding.__slots__} for finding in findings]
-        typer.echo(json.dumps({"works": works, "findings": plain}))
+        typer.echo(json.dumps({"works": works, "findings": [_plain(finding) for finding in here + around]}))
     else:
-        _print(findings, works=works)
+        _print(here + around, can_grade(here) if grades else None, _is_well(around) if around else None)
     raise typer.Exit(0 if works else CANNOT_WORK)
 
 
-def _works(findings: list[Finding]) -> bool:
-    """Everything essential is there, and at least one sandbox."""
-    sandboxes = [finding.ok for finding in findings if finding.name.startswith("sandbox ")]
-    return any(sandboxes) and all(finding.ok for finding in findings if finding.essential)
+def _environment(data: Path | None, environment: Mapping[str, str]) -> dict[str, str]:
+    """With what a `grader up` told its parts."""
+    if data is None:
+        return dict(environment)
+    from grader.cli.host.deployment import settings_of
+
+    return {**environment, **settings_of(data.expanduser().absolute())}
 
 
-def _python() -> Finding:
-    facts = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} processors"
-    return Finding(name="python", ok=True, essential=True, facts=facts)
-
-
-def _torch() -> Finding:
-    # Asked of the installed files: importing torch takes longer than all the rest of this command.
-    try:
-        version = importlib.metadata.version("torch")
-    except importlib.metadata.PackageNotFoundError:
-        return Finding(
-            name="torch", ok=False, essential=True, facts="not installed", remedy="Run make install in the repository."
-        )
-    return Finding(name="torch", ok=True, essential=True, facts=version)
-
-
-def _sandboxes() -> list[Finding]:
-    from grader.engine.sandbox.select import readiness
-
-    return [
-        Finding(
-            name=f"sandbox {found.backend}",
-            ok=found.usable,
-            essential=False,
-            facts=", ".join(f"{name} {value}" for name, value in found.facts.items()),
-            remedy="; ".join(f"{what}: {mend}" for what, mend in found.problems),
-        )
-        for found in readiness()
-    ]
-
-
-def _behaviours() -> list[Finding]:
-    """The whole conformance suite on each usable sandbox, under the runtime it would take."""
-    from grader.engine.sandbox.conformance import BEHAVIOURS, examine
-    from grader.engine.sandbox.select import usable_backends
-
-    made = []
-    for backend in usable_backends():
-        tried = examine(backend, BEHAVIOURS)
-        held = sum(finding.conforms for finding in tried)
-        broken = [
-            f"{finding.behaviour}: {finding.problem}" for finding in tried if not finding.conforms and not finding.gap
-        ]
-        accepted = [f"{finding.behaviour} is a known gap" for finding in tried if not finding.conforms and finding.gap]
-        made.append(
-            Finding(
-                name=f"suite {backend.name}",
-                ok=not broken,
-                essential=False,
-                facts=f"{held} of {len(tried)} behaviours hold",
-                remedy="; ".join(broken + accepted),
-            )
-        )
-    return made
-
-
-def _specs() -> Finding:
-    from grader.specs.load import list_specs
+def _service(environment: Mapping[str, str]) -> list[Finding]:
+    from grader.cli.checkup.finding import error
 
     try:
-        specs = list_specs()
-    except GraderError as error:
-        return Finding(name="specs", ok=False, essential=True, facts="unusable", remedy=str(error))
-    facts = ", ".join(f"{spec.slug} {spec.version}" for spec in specs)
-    remedy = "" if specs else "Point GRADER_SPECS at the folder that holds the specs."
-    return Finding(name="specs", ok=bool(specs), essential=True, facts=facts or "none", remedy=remedy)
+        from grader.cli.checkup.service import service
+
+        return list(service(environment))
+    except ModuleNotFoundError as missing:
+        return [error("service", f"{missing.name} is not installed", "pip install 'grader[service]'")]
 
 
-def _print(findings: list[Finding], *, works: bool) -> None:
+def _is_well(findings: list[Finding]) -> bool:
+    return all(finding.level != "error" for finding in findings)
+
+
+def _plain(finding: Finding) -> dict[str, object]:
+    plain: dict[str, object] = {name: getattr(finding, name) for name in type(finding).__slots__}
+    return {**plain, "level": finding.level}
+
+
+def _print(findings: list[Finding], grades: bool | None, serves: bool | None) -> None:
+    """`grades` and `serves` are None where there is nothing to say about it."""
     from rich.text import Text
 
     from grader.cli.cards import console_for
 
     console = console_for()
+    signs = {"ok": ("✓ ", "green"), "warning": ("! ", "yellow"), "error": ("✗ ", "red")}
     for finding in findings:
-        sign = Text("✓ ", style="green") if finding.ok else Text("✗ ", style="red" if finding.essential else "yellow")
-        console.print(sign + Text(f"{finding.name:<15} {finding.facts}"))
+        sign, style = signs[finding.level]
+        console.print(Text(sign, style=style) + Text(f"{finding.name:<15} {finding.facts}"))
         if finding.remedy:
             console.print(Text(f"    {one_line(finding.remedy, limit=600)}", style="yellow"))
-    verdict = "Hand-ins can be graded here." if works else "Hand-ins cannot be graded here until this is mended."
-    console.print(Text(verdict, style="bold green" if works else "bold red"))
+    for what, verdict in (("Hand-ins can be graded here", grades), ("The service works", serves)):
+        if verdict:
+            console.print(Text(f"{what}.", style="bold green"))
+        elif verdict is not None:
+            negated = what.replace("can be", "cannot be").replace("The service works", "The service does not work")
+            console.print(Text(f"{negated} until this is mended.", style="bold red"))

@@ -57,7 +57,7 @@ app.add_typer(services.db_app, name="db", rich_help_panel=_SERVICE)
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; its exit status."""
     try:
-        _refuse_unknown_settings()
+        _refuse_unknown_settings(sys.argv[1:] if arguments is None else arguments)
         app(args=None if arguments is None else list(arguments), prog_name="grader")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -70,9 +70,9 @@ def main() -> None:
     sys.exit(run())
 
 
-def _refuse_unknown_settings() -> None:
-    """A misspelt setting would otherwise be one that silently does nothing."""
-    if sentences := unknown_variables(os.environ):
+def _refuse_unknown_settings(arguments: Sequence[str]) -> None:
+    """A misspelt setting would otherwise be one that silently does nothing. The doctor says so among all the rest."""
+    if "doctor" not in arguments[:1] and (sentences := unknown_variables(os.environ)):
         raise BadArguments(sentences[0])
 
 

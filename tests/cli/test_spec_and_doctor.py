@@ -1,11 +1,11 @@
 from __future__ import annotations
 
+import importlib.metadata
 import json
 from types import SimpleNamespace
 
 import pytest
 
-from grader.cli import doctor as doctor_command
 from grader.engine.sandbox import select
 from grader.engine.sandbox.base import Readiness
 
@@ -72,9 +72,9 @@ class TestDoctor:
         self.readiness(monkeypatch, usable=True)
 
         def missing(_):
-            raise doctor_command.importlib.metadata.PackageNotFoundError
+            raise importlib.metadata.PackageNotFoundError
 
-        monkeypatch.setattr(doctor_command.importlib.metadata, "version", missing)
+        monkeypatch.setattr(importlib.metadata, "version", missing)
         (root / "hw1" / "assignment.toml").write_text("")
         status, out, _ = grader("doctor")
         assert status == 3
