@@ -6,7 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from grader.engine.sandbox.image import RECIPE, content_sum, image_name
+from grader.engine.sandbox.image import RECIPE, image_name
 from grader.engine.sandbox.trees import PROBE_PARTS, find_trees
 
 ROOT = Path(__file__).resolve().parents[3]
