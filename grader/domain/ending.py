@@ -21,7 +21,7 @@ class EndingReason(StrEnum):
 
 
 SENTENCES: dict[EndingReason, str] = {
-    EndingReason.OUT_OF_MEMORY: "Your code used more memory than is allowed{limit} and was stopped.",
+    EndingReason.OUT_OF_MEMORY: "Your code used more main memory than is allowed{limit} and was stopped.",
     EndingReason.TIMED_OUT: "Your code did not finish in time{limit} and was stopped.",
     EndingReason.CPU_LIMIT: "Your code used more processor time than is allowed{limit} and was stopped.",
     EndingReason.FILE_LIMIT: "Your code wrote more data to disk than is allowed{limit} and was stopped.",
