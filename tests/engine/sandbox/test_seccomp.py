@@ -63,3 +63,13 @@ def test_the_filter_descriptor_is_at_its_start() -> None:
         assert os.read(descriptor, 100) == b"12345678"
     finally:
         os.close(descriptor)
+
+
+def test_gvisor_gets_the_same_list_but_for_clone3() -> None:
+    assert seccomp.profile_for(None) == seccomp.profile_for("runc") == seccomp.profile_text()
+    ours, theirs = json.loads(seccomp.profile_text()), json.loads(seccomp.profile_for("runsc"))
+    differing = [
+        (before, after) for before, after in zip(ours["syscalls"], theirs["syscalls"], strict=True) if before != after
+    ]
+    assert [after for _, after in differing] == [{"names": ["clone3"], "action": "SCMP_ACT_ALLOW"}]
+    assert ours["defaultAction"] == theirs["defaultAction"] != "SCMP_ACT_ALLOW"
