@@ -20,6 +20,7 @@ _MEANINGS = {
     409: "Somebody else was there first, or something of that name is there already.",
     413: "The upload is larger than the assignment allows.",
     422: "The request, or what was handed in, is not as it should be; the sentence says what to mend.",
+    410: "The files of this submission were removed when their time was over.",
     429: "Everything allowed for now is used; the sentence says when to try again.",
     503: "The service cannot do this now; `Retry-After` says when to try again.",
 }

@@ -89,14 +89,14 @@ def list_runs(submission: UuidInPath, reader: MayRead, services: TheServices) ->
 @router.get(
     "/submissions/{submission}/file",
     response_class=Response,
-    responses=problems(404)
+    responses=problems(404, 410)
     | media("application/octet-stream", description="The bytes that were handed in, as an attachment."),
 )
 def read_file(submission: UuidInPath, reader: MayRead, services: TheServices) -> Response:
     """The bytes that were handed in, exactly."""
     with services.database.begin() as work:
         found = submissions.find(work, reader, submission)
-    return attachment(found.file, services.blobs.get(found.sha256))
+    return attachment(found.file, services.blobs.get(found.kept_sha256()))
 
 
 @router.get(
@@ -118,7 +118,7 @@ def read_artifact(artifact: UuidInPath, reader: MayRead, services: TheServices) 
     return Response(services.blobs.get(sha256), media_type=media_type, headers=headers)
 
 
-@router.post("/submissions/{submission}/rerun", status_code=202, responses=problems(404, 409))
+@router.post("/submissions/{submission}/rerun", status_code=202, responses=problems(404, 409, 410))
 def rerun(request: Request, submission: UuidInPath, reader: MayGrade, services: TheServices) -> StaffRunAnswer:
     """A new run by the assignment's current spec version. Staff only; an unfinished run is given back as it is."""
     began_ns = time.time_ns()

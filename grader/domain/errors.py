@@ -72,6 +72,12 @@ class UnknownThing(InputError):
     code = "unknown"
 
 
+class NoLongerKept(InputError):
+    """The files of this submission were removed when their time was over; its score stays."""
+
+    code = "no-longer-kept"
+
+
 class BadRoster(InputError):
     """The roster cannot be read."""
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from grader.domain.course import Person
+from grader.domain.errors import NoLongerKept
 from grader.domain.ids import AssignmentId, CourseId, Owner, RunId, Sha256, Slug, SubmissionId
 
 
@@ -25,7 +26,7 @@ class Submission:
     """The exact bytes a student handed in once. `number` counts the owner's submissions for the assignment from 1.
 
     `late_days` are started days after the due date. `answers_sha256` names the written answers that came beside the
-    file (`grader.answers.given`).
+    file (`grader.answers.given`). `removed_at` is when retention let the bytes go.
     """
 
     id: SubmissionId
@@ -42,6 +43,13 @@ class Submission:
     received_at: datetime
     late_days: int
     answers_sha256: Sha256 | None = None
+    removed_at: datetime | None = None
+
+    def kept_sha256(self) -> Sha256:
+        """For whoever wants the bytes. Raises NoLongerKept."""
+        if self.removed_at is not None:
+            raise NoLongerKept
+        return self.sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

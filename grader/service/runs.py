@@ -225,11 +225,14 @@ def rerun(work: Work, reader: Reader, submission: Submission) -> GradingRun:
     """A new run by the assignment's current spec version, on the live queue.
 
     Staff with scope grade. A run by that version that still waits is simply the answer instead of another one. Audited.
+    Raises NoLongerKept when the submission's bytes are gone.
     """
     reader.require_scope(Scope.GRADE)
     reader.require_staff(submission.course_id)
     identity = UUID(submission.id)
     submission_rows.lock_owner(work, submission.assignment_id, submission.owner)
+    # Under the lock: retention, which takes it too, may have been there since the submission was read.
+    (submission_rows.get(work, identity) or submission).kept_sha256()
     run = stages.waiting_run(work, identity)
     if run is None:
         run = runs.add_by_current_spec(

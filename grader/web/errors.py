@@ -29,6 +29,7 @@ _HEADINGS = {
     409: "Somebody was there first",
     413: "That is too large",
     422: "That cannot be used as it is",
+    410: "No longer kept",
     429: "Too many for now",
     503: "Not right now",
 }

@@ -84,6 +84,22 @@ def test_files_and_outputs_go_and_scores_stay(years, grader, database):
     assert grader("retention", "apply", "--older-than", "2y")[1].startswith("Let go 0")
 
 
+def test_whoever_asks_for_what_was_removed_is_told_so(world, grader, database):
+    identity = world.hand_in("student").json()["id"]
+    world.grade()
+    with database.begin() as work:
+        work.session.execute(text("UPDATE submissions SET received_at = received_at - interval '800 days'"))
+    assert grader("retention", "apply", "--older-than", "2y")[0] == 0
+    student, teacher = world.client("student"), world.client("instructor")
+    gone = student.get(f"/submissions/{identity}/file")
+    assert (gone.status_code, gone.json()["code"]) == (410, "no-longer-kept")
+    shown = student.get(f"/submissions/{identity}").json()
+    assert shown["score"] == 5.0
+    assert teacher.post(f"/submissions/{identity}/rerun").status_code == 410
+    everybody = teacher.post(f"/assignments/{world.assignment.slug}/rerun")
+    assert everybody.json()["submissions"] == 0
+
+
 def test_everything_of_a_course_goes_with_its_scores(years, grader):
     assert grader("retention", "apply", "--older-than", "2y", "--course", "none")[0] == 2
     status, _, err = grader("retention", "apply", "--older-than", "2y", "--course", "dl", "--everything")

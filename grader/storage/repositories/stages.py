@@ -259,7 +259,7 @@ def add_reruns(
             INSERT INTO runs (id, submission_id, spec_version_id, reason, requested_by, seed, max_score)
             SELECT gen_random_uuid(), s.id, :version, 'mass-rerun', :person, md5(random()::text || s.id), :max_score
             FROM submissions s
-            WHERE s.assignment_id = :assignment AND (
+            WHERE s.assignment_id = :assignment AND s.removed_at IS NULL AND (
                 s.id IN (SELECT submission_id FROM counting)
                 OR NOT EXISTS (SELECT 1 FROM runs r WHERE r.submission_id = s.id AND r.state IN ('graded', 'rejected'))
             ) AND NOT EXISTS (
@@ -284,7 +284,7 @@ def rerun_count(work: Work, assignment_id: int, spec_version_id: int) -> int:
     """How many runs `add_reruns` would make."""
     query = text("""
         SELECT count(*) FROM submissions s
-        WHERE s.assignment_id = :assignment AND (
+        WHERE s.assignment_id = :assignment AND s.removed_at IS NULL AND (
             s.id IN (SELECT submission_id FROM gradebook_entries WHERE assignment_id = :assignment)
             OR NOT EXISTS (SELECT 1 FROM runs r WHERE r.submission_id = s.id AND r.state IN ('graded', 'rejected'))
         ) AND NOT EXISTS (

@@ -230,6 +230,7 @@ def _read(work: Work, condition: ColumnElement[bool], limit: int) -> list[Submis
             received_at=row.received_at,
             late_days=row.late_days,
             answers_sha256=None if row.answers_sha256 is None else Sha256(row.answers_sha256),
+            removed_at=row.removed_at,
         )
         for row, slug, course_id, person, team in work.session.execute(query)
     ]  # fmt: skip

@@ -32,7 +32,9 @@ def code(request: Request, submission: IdInPath, visitor: TheVisitor, services: 
         offered = assignments.offered(work, reader, found.assignment)
         course = courses.course_of(work, reader, offered.course_slug)
         run = submissions.latest_run(work, reader, found)
-    handin = handin_of(found.file, services.blobs.get(found.sha256), offered.spec.definition, claims_of(run.facts))
+    handin = handin_of(
+        found.file, services.blobs.get(found.kept_sha256()), offered.spec.definition, claims_of(run.facts)
+    )
     return page(
         request,
         "code.html",

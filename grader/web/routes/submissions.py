@@ -138,7 +138,7 @@ def file(submission: IdInPath, visitor: TheVisitor, services: TheServices) -> Re
     """The bytes that were handed in, exactly."""
     with services.database.begin() as work:
         found = submissions.find(work, visitor.reader, submission)
-    return attachment(found.file, services.blobs.get(found.sha256))
+    return attachment(found.file, services.blobs.get(found.kept_sha256()))
 
 
 @router.get("/artifacts/{artifact}")
