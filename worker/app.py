@@ -7,6 +7,7 @@ So Celery runs in a thread of its own, and nothing of the grading depends on it.
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 import threading
 import warnings
@@ -18,17 +19,21 @@ from celery.platforms import SecurityWarning
 from celery.signals import setup_logging
 
 from grader.engine.engines import Engines
+from grader.kit.logs import name_process
+from grader.kit.tracing import traces_for
 from grader.storage.blobs import Blobs
 from grader.storage.database import Database
 from grader.storage.wakeups import CeleryWakeUps
 from worker.bell import Bell
 from worker.lifecycle import at_work, await_blobs, await_schema, open_backend
 from worker.loop import Workplace
+from worker.monitor import monitored
 from worker.settings import WorkerSettings
 from worker.signals import StopSignals
 from worker.slots import open_shares, slots_of
 from worker.specs import SpecShelf
 from worker.tasks import add_tasks
+from worker.watch import Watch
 
 log = logging.getLogger(__name__)
 _LISTEN_AGAIN_S = 5.0
@@ -42,10 +47,19 @@ def run_worker(settings: WorkerSettings, signals: StopSignals) -> None:
         OldSchema, NewSchema: the database is not one that this version can work with.
         BadGpus: GRADER_GPUS names what is not there.
         BadBlobsUrl: the blob store is not there for us.
+        MetricsPortTaken: GRADER_METRICS_ADDRESS names what another process has.
 
     """
     if settings.drain_s:
         signals.expect_drain()
+    name_process(settings.name)
+    watch = Watch(traces=traces_for(os.environ, service="grader-worker"))
+    with monitored(settings.metrics, watch.metrics.registry, watch.problems):
+        _work(settings, signals, watch)
+    watch.traces.close()
+
+
+def _work(settings: WorkerSettings, signals: StopSignals, watch: Watch) -> None:
     backend = open_backend(settings.sandbox)
     shares = open_shares(settings, backend)
     blobs = Blobs(settings.blobs_url)
@@ -61,8 +75,9 @@ def run_worker(settings: WorkerSettings, signals: StopSignals) -> None:
     ):
         place = Workplace(
             settings=settings, database=database, blobs=blobs, specs=SpecShelf(blobs, Path(folder)), engines=engines,
-            bell=Bell(settings.jobs), stopping=threading.Event(),
+            bell=Bell(settings.jobs), stopping=threading.Event(), watch=watch,
         )  # fmt: skip
+        watch.show(slots=len(slots), quarantine_s=place.quarantine.left_s, pools=engines.statistics)
         with at_work(place, engines, slots) as shift:
             threading.Thread(target=listen, args=(place,), name="wake-ups", daemon=True).start()
             log.info("%s grades %d at a time from %s", settings.name, settings.jobs, ", ".join(settings.queues))
@@ -81,7 +96,7 @@ def listen(place: Workplace) -> None:
     # Root has to be root to make sandboxes, and a task here takes no argument that could harm it.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     app = celery_app(place.settings.broker_url)
-    add_tasks(app, place.bell)
+    add_tasks(app, place.bell, place.watch.metrics.wake_ups.inc)
     while not place.stopping.is_set():
         try:
             _consume(app, place)

@@ -142,6 +142,7 @@ def _say_that_it_is_here(place: Workplace, *, leaves: bool) -> None:
             runs.heard_of(
                 work, worker=settings.name, queues=settings.queues, slots=settings.jobs, draining=leaves
             )  # fmt: skip
+        place.watch.pulse.reached()
     except DatabaseBusy as error:
         log.warning("the database is away: %s", error)
 

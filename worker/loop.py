@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from grader.answers.given import unpacked
 from grader.domain.check import Stage
@@ -16,6 +16,7 @@ from grader.domain.grading import Claim, Queue
 from grader.domain.run import Event, RunReport, RunStatus
 from grader.engine.pipeline import GradeOptions
 from grader.engine.sandbox.devices import Share
+from grader.kit.logs import about
 from grader.service import runs
 from grader.specs.load import Spec
 from grader.storage.blobs import Blobs
@@ -26,16 +27,26 @@ from worker.quarantine import Quarantine
 from worker.recording import Recording
 from worker.settings import WorkerSettings
 from worker.specs import SpecShelf
+from worker.watch import Attempt, Watch
 
 log = logging.getLogger(__name__)
 # A worker looks by itself, whether or not a wake-up reached it.
 LOOK_S = 2.0
+# Fetching, writing, and the harness's own grace, besides what a spec's run may take.
+_BESIDES_S = 900.0
 # Gate and unit share a sandbox: the code is loaded once.
 _STAGES = {
     Stage.GATE: (Stage.GATE, Stage.UNIT),
     Stage.UNIT: (Stage.UNIT,),
     Stage.TRAIN: (Stage.TRAIN,),
 }
+
+
+class Ended(NamedTuple):
+    """How a claim ended: one of `worker.metrics.ENDINGS`, and words for the log."""
+
+    ending: str
+    said: str
 
 
 class Grades(Protocol):
@@ -63,6 +74,7 @@ class Workplace:
     stopping: threading.Event
     leaving: threading.Event = field(default_factory=threading.Event)
     quarantine: Quarantine = field(default_factory=Quarantine)
+    watch: Watch = field(default_factory=Watch)
 
 
 class GradingLoop:
@@ -81,8 +93,10 @@ class GradingLoop:
 
     def run(self) -> None:
         """Until the worker stops, or has finished its last stage."""
-        leaving = self._place.leaving
+        leaving, pulse = self._place.leaving, self._place.watch.pulse
+        pulse.looked(self, pause_s=self._quarantine.left_s())
         while not leaving.wait(self._quarantine.left_s()):
+            pulse.looked(self)
             try:
                 if self._share is not None and not self._share.device.is_in_service():
                     leaving.wait(LOOK_S)
@@ -100,36 +114,48 @@ class GradingLoop:
             except Exception:
                 # The thread's edge: the lease runs out, and the sweep gives the stage to somebody else.
                 log.exception("a grading ended in a fault of ours")
+                self._place.watch.metrics.faults.labels(kind="loop").inc()
                 leaving.wait(LOOK_S)
+            pulse.looked(self, pause_s=self._quarantine.left_s())
+        pulse.left(self)
 
     def grade_next(self) -> bool:
         """Claim a stage and see it to its end; False when nothing waits. Raises DatabaseBusy when nothing is held."""
-        place = self._place
-        lease_s = place.settings.lease_s
+        place, asked_ns = self._place, time.time_ns()
         with place.database.begin() as work:
-            claim = runs.claim(work, queues=self._queues, worker=place.settings.name, lease_s=lease_s)
+            claim = runs.claim(
+                work, queues=self._queues, worker=place.settings.name, lease_s=place.settings.lease_s
+            )  # fmt: skip
+        place.watch.pulse.reached()
         if claim is None:
             return False
-        about = {"run": claim.lease.run, "submission": claim.submission, "stage": claim.lease.stage.value}
-        log.info("claimed, try %d", claim.attempt, extra=about)
-        began = time.monotonic()
-        known = place.specs.has_plan(claim)
-        with Recording(
-            place.database, place.blobs, claim, lease_s=lease_s, plan_is_known=known, stopping=place.stopping
-        ) as recording:
-            try:
-                said = self._see_through(claim, recording)
-            except LeaseLost:
-                said = "lease lost, so it is somebody else's"
-        if recording.plan_is_known:
-            place.specs.note_plan(claim)
-        log.info("%s after %.2f s", said, time.monotonic() - began, extra=about)
+        with about(run=claim.lease.run, submission=claim.submission, stage=claim.lease.stage.value):
+            attempt = place.watch.begin(claim, slot=self, asked_ns=asked_ns, within_s=_BESIDES_S)
+            self._grade(claim, attempt)
         return True
 
-    def _see_through(self, claim: Claim, recording: Recording) -> str:
-        """Grade and record; one word on how it went. Raises LeaseLost."""
+    def _grade(self, claim: Claim, attempt: Attempt) -> None:
+        place = self._place
+        log.info("claimed, try %d", claim.attempt)
+        began = time.monotonic()
+        with Recording(
+            place.database, place.blobs, claim, lease_s=place.settings.lease_s, stopping=place.stopping,
+            plan_is_known=place.specs.has_plan(claim), goes_on_with=attempt.goes_on_with,
+        ) as recording:  # fmt: skip
+            try:
+                ended = self._see_through(claim, recording, attempt)
+            except LeaseLost:
+                ended = Ended("lease-lost", "lease lost, so it is somebody else's")
+        attempt.ended(ended.ending)
+        if recording.plan_is_known:
+            place.specs.note_plan(claim)
+        log.info("%s after %.2f s", ended.said, time.monotonic() - began)
+
+    def _see_through(self, claim: Claim, recording: Recording, attempt: Attempt) -> Ended:
+        """Grade and record; how it went. Raises LeaseLost."""
         try:
             report = self._judge(claim, recording)
+            attempt.judged(report)
             if report.status is RunStatus.FAILED:
                 return self._ours(recording, report.message)
             recording.finish(report)
@@ -139,31 +165,32 @@ class GradingLoop:
             # The same for every submission while it lasts, so it costs none of them a try, and this machine no trust.
             recording.put_back()
             self._blobs_are_away = True
-            return f"put back ({error})"
+            return Ended("put-back", f"put back ({error})")
         except BadSpec as error:
             # The same on every machine and every try, so neither counts against this one nor is it tried again.
             recording.give_up(f"{type(error).__name__}: {error}", again=False)
-            return f"given up ({error})"
+            return Ended("bad-spec", f"given up ({error})")
         except GraderError as error:
             return self._ours(recording, f"{type(error).__name__}: {error}")
         except Exception as error:
-            log.exception("the engine ended in a fault of ours", extra={"run": claim.lease.run})
+            log.exception("the engine ended in a fault of ours")
             return self._ours(recording, f"{type(error).__name__}: {error}")
         self._quarantine.note_success()
-        return str(report.status)
+        return Ended(report.status.value, str(report.status))
 
     def _judge(self, claim: Claim, recording: Recording) -> RunReport:
         spec = self._place.specs.get(claim)
+        self._place.watch.pulse.grades(self, spec.assignment.limits.run_s + _BESIDES_S)
         content = self._place.blobs.get(claim.sha256)
         answers = unpacked(self._place.blobs.get(claim.answers_sha256)) if claim.answers_sha256 else {}
         options = GradeOptions(stages=_STAGES[claim.lease.stage], seed=claim.seed, answers=answers, share=self._share)
         return self._place.engines.grade(spec, claim.file, content, options, recording.hear)
 
-    def _ours(self, recording: Recording, problem: str) -> str:
+    def _ours(self, recording: Recording, problem: str) -> Ended:
         if self._place.stopping.is_set():
             # What we stopped ourselves is nobody's fault.
             recording.put_back()
-            return "put back, because this worker stops"
+            return Ended("put-back", "put back, because this worker stops")
         recording.give_up(problem, again=True)
         self._quarantine.note_fault(problem)
-        return f"failed by our fault ({problem})"
+        return Ended("failed", f"failed by our fault ({problem})")

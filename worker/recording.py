@@ -19,6 +19,7 @@ from grader.domain.check import CheckResult, CheckStatus, Stage
 from grader.domain.errors import DatabaseBusy, LeaseLost
 from grader.domain.grading import Claim
 from grader.domain.run import Event, RunReport
+from grader.kit.logs import about_now, carried
 from grader.service import assignments, runs
 from grader.service.runs import ArtifactToKeep
 from grader.storage.blobs import Blobs
@@ -45,12 +46,13 @@ class Recording:
         lease_s: for how many seconds a renewal holds.
         plan_is_known: whether the spec version's plan needs no keeping.
         stopping: set when the worker has no time to wait for anything.
+        goes_on_with: told of the stage that a passed gate goes on as.
 
     """
 
     def __init__(
         self, database: Database, blobs: Blobs, claim: Claim, *, lease_s: float, plan_is_known: bool = False,
-        stopping: threading.Event | None = None,
+        stopping: threading.Event | None = None, goes_on_with: Callable[[Stage], None] | None = None,
     ) -> None:  # fmt: skip
         self._database = database
         self._blobs = blobs
@@ -58,6 +60,7 @@ class Recording:
         self._lease_s = lease_s
         self._stopping = stopping or threading.Event()
         self._plan_is_known = plan_is_known
+        self._goes_on_with = goes_on_with
         # Held for a moment; `_writing` is held as long as the database takes.
         self._noting = threading.Lock()
         self._waiting: list[CheckResult] = []
@@ -68,7 +71,7 @@ class Recording:
         self._is_lost = False
         self._has_complained = False
         self._over = threading.Event()
-        self._ticker = threading.Thread(target=self._tick, name=f"lease-{claim.lease.run[:8]}", daemon=True)
+        self._ticker = threading.Thread(target=carried(self._tick), name=f"lease-{claim.lease.run[:8]}", daemon=True)
 
     def __enter__(self) -> Self:
         self._ticker.start()
@@ -143,6 +146,9 @@ class Recording:
             if self._lease.stage is Stage.GATE and self._gate_passed:
                 self._lease = self._write(lambda work: runs.pass_gate(work, self._lease, lease_s=self._lease_s))
                 self._renewed_at = time.monotonic()
+                about_now(stage=self._lease.stage.value)
+                if self._goes_on_with is not None:
+                    self._goes_on_with(self._lease.stage)
 
     def _end(self, change: Callable[[Work], None]) -> None:
         def end() -> None:

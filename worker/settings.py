@@ -11,6 +11,7 @@ from grader.domain.errors import SetupError
 from grader.domain.grading import Queue
 from grader.kit.addresses import BadAddress, address
 from grader.kit.environment import unknown_variables
+from worker.monitor import MetricsAddress
 
 # No machine grades more at once, and each slot holds a database connection and a warm sandbox.
 MOST_JOBS = 64
@@ -44,6 +45,7 @@ class WorkerSettings:
     gpus: str = "none"
     gpu_shares: int = 1
     name: str
+    metrics: MetricsAddress | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,7 @@ class SweepSettings:
     database_url: str
     broker_url: str
     every_s: float
+    metrics: MetricsAddress | None = None
 
 
 def worker_settings(environment: Mapping[str, str], *, queues: str, jobs: int | None) -> WorkerSettings:
@@ -70,6 +73,7 @@ def worker_settings(environment: Mapping[str, str], *, queues: str, jobs: int | 
         gpus=environment.get("GRADER_GPUS", "").strip() or "none",
         gpu_shares=_shares(environment),
         name=f"{socket.gethostname()}-{os.getpid()}",
+        metrics=_metrics_address(environment),
     )
 
 
@@ -82,6 +86,7 @@ def sweep_settings(environment: Mapping[str, str], *, every_s: float | None) -> 
         database_url=_address(environment, "GRADER_DATABASE_URL"),
         broker_url=_address(environment, "GRADER_BROKER_URL"),
         every_s=every_s if every_s is not None else _number(environment, "GRADER_SWEEP_S", 5, at_least=0.1),
+        metrics=_metrics_address(environment),
     )
 
 
@@ -110,6 +115,16 @@ def _shares(environment: Mapping[str, str]) -> int:
             f"GRADER_GPU_SHARES should be a whole number from 1 to {MOST_SHARES}, but is {given!r}."
         )
     return int(number)
+
+
+def _metrics_address(environment: Mapping[str, str]) -> MetricsAddress | None:
+    text = environment.get("GRADER_METRICS_ADDRESS", "").strip()
+    if not text:
+        return None
+    host, _, port = text.rpartition(":")
+    if not (host and port.isdecimal() and 0 < int(port) < 65536):
+        raise BadWorkerSettings(f"GRADER_METRICS_ADDRESS is host:port, such as 127.0.0.1:9101, but is {text!r}.")
+    return MetricsAddress(host.removeprefix("[").removesuffix("]"), int(port))
 
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:

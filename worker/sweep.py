@@ -16,6 +16,9 @@ from grader.service import runs
 from grader.storage.database import Database
 from grader.storage.wakeups import CeleryWakeUps
 from worker.logs import log_to_stderr
+from worker.metrics import SweepMetrics
+from worker.monitor import MetricsPortTaken, monitored
+from worker.pulse import Pulse
 from worker.settings import sweep_settings
 from worker.signals import StopSignals
 
@@ -23,10 +26,15 @@ log = logging.getLogger(__name__)
 _LONGEST_PAUSE_S = 30.0
 
 
-def sweep_forever(database: Database, every_s: float, stopped_within: Callable[[float], bool]) -> None:
+def sweep_forever(
+    database: Database,
+    every_s: float,
+    stopped_within: Callable[[float], bool],
+    swept: Callable[[dict[str, int]], None] = lambda _: None,
+) -> None:
     """Sweep now and every so many seconds; a database that is away is asked again, less and less often.
 
-    `stopped_within` waits for so many seconds and says whether it is time to stop.
+    `stopped_within` waits for so many seconds and says whether it is time to stop; `swept` is told what was done.
     """
     pause_s = every_s
     while True:
@@ -38,6 +46,7 @@ def sweep_forever(database: Database, every_s: float, stopped_within: Callable[[
             log.warning("the database is away, asking again in %g s: %s", pause_s, error)
         else:
             pause_s = every_s
+            swept(done)
             if done["expired"] or done["failed"]:
                 log.warning("%d stages of silent workers put back, %d runs failed", done["expired"], done["failed"])
         if stopped_within(pause_s):
@@ -57,8 +66,23 @@ def main() -> int:
         log.error("%s", error)  # noqa: TRY400  # a sentence for the operator, not a traceback
         return 3
     database = Database(settings.database_url, CeleryWakeUps(settings.broker_url), pool=1)
-    sweep_forever(database, settings.every_s, signals.wait)
-    database.close()
+    pulse = Pulse(unreached_s=max(60.0, 3 * settings.every_s))
+    metrics = SweepMetrics(lambda: not pulse.problems())
+
+    def swept(done: dict[str, int]) -> None:
+        pulse.reached()
+        metrics.sweeps.inc()
+        for counter, what in ((metrics.expired, "expired"), (metrics.failed, "failed"), (metrics.woken, "woken")):
+            counter.inc(done[what])
+
+    try:
+        with monitored(settings.metrics, metrics.registry, pulse.problems):
+            sweep_forever(database, settings.every_s, signals.wait, swept)
+    except MetricsPortTaken as error:
+        log.error("%s", error)  # noqa: TRY400  # a sentence for the operator, not a traceback
+        return 3
+    finally:
+        database.close()
     return 0
 
 

@@ -10,17 +10,18 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Self
 
 from grader.domain.assignment import Limits
-from grader.domain.errors import TransientError
-from grader.domain.run import Event, RunReport
+from grader.domain.errors import DeviceLost, TransientError
+from grader.domain.run import Event, RunReport, RunStatus
 from grader.engine.harness.supervise import HarnessPool
 from grader.engine.pipeline import Engine, GradeOptions, profile_for
 from grader.engine.sandbox.base import SandboxBackend, SandboxProfile
 from grader.engine.sandbox.devices import Share
+from grader.engine.sandbox.pool import PoolStatistics
 from grader.specs.load import Spec
 
 
@@ -101,6 +102,16 @@ class Engines:
             engine = self._open_on(share, limits)
         engine.await_ready()
 
+    def statistics(self) -> PoolStatistics:
+        """Sandboxes of all engines: ready, starting, leased."""
+        with self._lock:
+            engines = [opened.engine for opened in self._opened.values()]
+            engines += [engine for _, engine in self._on_shares.values()]
+        pools = [engine.statistics for engine in engines]
+        return (
+            PoolStatistics(*(sum(column) for column in zip(*pools, strict=True))) if pools else PoolStatistics(0, 0, 0)
+        )
+
     def stop(self) -> None:
         """Kill everything at once, from any thread: gradings under way raise TransientError. Idempotent."""
         with self._lock:
@@ -127,11 +138,18 @@ class Engines:
         began = time.monotonic()
         with share.held():
             report = self._engine_on(share, spec.assignment.limits).grade(spec, name, content, options, on_event)
-        if share.device.problem:
-            # Whatever would be started there next would fail as well.
-            self._leave(share)
+            if report.status is RunStatus.FAILED:
+                self._look_into(share)
         spent_s = round((time.monotonic() - began) / share.of, 3)
         return replace(report, facts=replace(report.facts, gpu=f"{share.gpu.name} ({share.gpu.uuid})", gpu_s=spent_s))
+
+    def _look_into(self, share: Share) -> None:
+        """Find out whether it was the device, with nothing of ours left on the share."""
+        self._leave(share)
+        if not share.device.problem:
+            # Put out of service is all that there is to do; the report has failed already.
+            with suppress(DeviceLost):
+                share.check_released()
 
     def _engine_on(self, share: Share, limits: Limits) -> Engine:
         """The share's engine for these limits; one for others is closed first, so that two never overlap."""

@@ -19,7 +19,7 @@ from grader.engine.harness.supervise import HarnessPool, HarnessProcess, Judgeme
 from grader.engine.reporting import facts_of, graded, notes_of, timing_of
 from grader.engine.sandbox.base import SandboxBackend, SandboxProfile
 from grader.engine.sandbox.devices import Share
-from grader.engine.sandbox.pool import WarmPool
+from grader.engine.sandbox.pool import PoolStatistics, WarmPool
 from grader.intake.archive import Listing, list_upload
 from grader.intake.files import Match, match
 from grader.kit.digest import sha256_of
@@ -115,6 +115,11 @@ class Engine:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+    @property
+    def statistics(self) -> PoolStatistics:
+        """Its sandboxes: ready, starting, leased."""
+        return self._sandboxes.statistics
 
     def close(self) -> None:
         """Kill every sandbox and harness; see `interrupt`. Idempotent."""

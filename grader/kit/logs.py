@@ -67,6 +67,11 @@ def about(**fields: str) -> Iterator[None]:
         _about.reset(token)
 
 
+def about_now(**fields: str) -> None:
+    """From here to the end of the block of `about` these fields hold instead."""
+    _about.set({**_about.get(), **fields})
+
+
 def carried(function: Callable[..., Any], *arguments: object) -> Callable[[], Any]:
     """A thread's target that says what it says under the fields of whoever starts it."""
     return partial(copy_context().run, function, *arguments)
@@ -125,7 +130,7 @@ def _one_line(text: str) -> str:
 
 
 def _fields(record: logging.LogRecord) -> dict[str, str]:
-    return {name: str(getattr(record, name)) for name in FIELDS if getattr(record, name, "")}
+    return {name: without_secrets(str(getattr(record, name))) for name in FIELDS if getattr(record, name, "")}
 
 
 class TextLines(logging.Formatter):

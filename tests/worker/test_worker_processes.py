@@ -27,9 +27,10 @@ from grader.domain.grading import Queue
 from worker.app import listen
 from worker.bell import Bell
 from worker.logs import log_to_stderr
+from worker.watch import Watch
 log_to_stderr()
 settings = SimpleNamespace(broker_url=sys.argv[1], queues=(Queue.CPU,), name="listener")
-place = SimpleNamespace(settings=settings, bell=Bell(1), stopping=threading.Event())
+place = SimpleNamespace(settings=settings, bell=Bell(1), stopping=threading.Event(), watch=Watch())
 threading.Thread(target=listen, args=(place,), daemon=True).start()
 while True:
     place.bell.wait(3600)
