@@ -24,10 +24,11 @@ LIBRARY_FOLDERS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")
 # Below those: the machine's own folder, and what OpenSSL loads by name.
 LIBRARY_PARENTS = ("ossl-modules", "lib", "lib64")
 NO_LIBRARIES = ("libapt", "libdebconf", "libpam", "libperl", "libsystemd", "libudev", "libsemanage", "libsepol")
-TREES = ("/etc/ssl/certs", "/usr/lib/ssl", "/usr/share/ca-certificates", "/usr/share/zoneinfo", "/etc/ld.so.conf.d")
+TREES = ("/etc/ssl/certs", "/usr/share/ca-certificates", "/usr/share/zoneinfo", "/etc/ld.so.conf.d")
 FILES = (
     "/etc/ld.so.conf", "/etc/ld.so.cache", "/etc/nsswitch.conf", "/etc/mime.types", "/etc/os-release", "/etc/protocols",
     "/etc/services", "/etc/localtime", "/etc/ssl/openssl.cnf", "/usr/lib/os-release",
+    "/usr/lib/ssl/cert.pem", "/usr/lib/ssl/certs", "/usr/lib/ssl/openssl.cnf",
 )  # fmt: skip
 # Of the standard library: installers, editors, tests, and what is there to compile against.
 NO_MODULES = (
