@@ -140,6 +140,11 @@ class _Watched(PlainSandbox):
     ) -> None:
         super().__init__(scratch, prepare)
         self._after = after
+        self.was_taken = False
+
+    def to_foreground(self) -> None:
+        """Whoever leases it, or waits for it, calls this."""
+        self.was_taken = True
 
     def kill(self, *args: object) -> None:
         first = self._reason is None

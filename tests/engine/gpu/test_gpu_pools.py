@@ -9,8 +9,10 @@ from collections.abc import Callable
 import pytest
 
 from grader.domain.assignment import Limits
-from grader.domain.errors import DeviceLost, TransientError
+from grader.domain.errors import DeviceLost, SandboxLost, TransientError
 from grader.engine.engines import Engines
+from grader.engine.pipeline import GradeOptions
+from grader.engine.sandbox import pool
 from grader.engine.sandbox.base import SandboxProfile
 from grader.engine.sandbox.devices import Device, open_devices
 from grader.engine.sandbox.environment import probe_environment
@@ -58,19 +60,19 @@ def test_the_next_sandbox_starts_when_the_last_one_has_ended_and_was_asked_after
         alive_when_asked.append(len(backend.alive()))
         asked.wait(0.3)
 
-    pool = WarmPool(backend, SandboxProfile(gpu=FIRST), 1, only=True, after_use=after_use)
+    made = WarmPool(backend, SandboxProfile(gpu=FIRST), 1, only=True, after_use=after_use)
     try:
-        pool.await_ready()
-        with pool.lease():
+        made.await_ready()
+        with made.lease():
             time.sleep(0.1)
             assert len(backend.started) == 1, "one is at work, so none is kept warm beside it"
         assert alive_when_asked == [0], "asked after the one that was used had ended"
         until(lambda: len(backend.started) == 2)
-        with pool.lease(timeout_s=30):
+        with made.lease(timeout_s=30):
             pass
         assert backend.most == 1
     finally:
-        pool.stop()
+        made.stop()
 
 
 def test_what_is_found_wrong_after_a_use_is_raised_by_the_lease_and_the_pool_goes_on():
@@ -82,15 +84,15 @@ def test_what_is_found_wrong_after_a_use_is_raised_by_the_lease_and_the_pool_goe
         if finding is not None:
             raise finding
 
-    pool = WarmPool(backend, SandboxProfile(gpu=FIRST), 1, only=True, after_use=after_use)
+    made = WarmPool(backend, SandboxProfile(gpu=FIRST), 1, only=True, after_use=after_use)
     try:
-        with pytest.raises(DeviceLost, match="gone"), pool.lease(timeout_s=30):
+        with pytest.raises(DeviceLost, match="gone"), made.lease(timeout_s=30):
             pass
-        with pool.lease(timeout_s=30):
-            assert pool.statistics.leased == 1
-        assert pool.statistics.leased == 0
+        with made.lease(timeout_s=30):
+            assert made.statistics.leased == 1
+        assert made.statistics.leased == 0
     finally:
-        pool.stop()
+        made.stop()
 
 
 def test_each_share_has_a_warm_sandbox_of_its_own_and_none_for_other_limits_beside_it(smi):
@@ -126,6 +128,25 @@ def test_nothing_is_warmed_on_a_device_that_is_out_of_service():
     with Engines(backend, jobs=0, shares=1) as engines:
         engines.warm(device.shares[0], SMALL)
     assert backend.started == []
+
+
+def test_when_no_sandbox_starts_the_device_is_asked_why(smi, make_spec, monkeypatch):
+    monkeypatch.setattr(pool, "LONGEST_PAUSE_S", 0.01)
+
+    def refuse(sandbox):
+        raise SandboxLost("could not select device driver")
+
+    spec = make_spec('@check("A1", points=1, title="x")\ndef test_x(student):\n    student.f()\n', checks=1)
+    (share,) = open_devices("all", 1)
+    with Engines(FakeBackend(refuse), jobs=0, shares=1) as engines:
+        report = engines.grade(spec, "model.py", b"x = 1", GradeOptions(share=share))
+        assert (report.status.value, share.device.problem) == ("failed", ""), "the host finds nothing wrong"
+        smi.lose(FIRST)
+        report = engines.grade(spec, "model.py", b"x = 1", GradeOptions(share=share))
+        assert report.status.value == "failed"
+        assert "GPU is lost" in share.device.problem
+        with pytest.raises(DeviceLost, match="out of service"):
+            engines.grade(spec, "model.py", b"x = 1", GradeOptions(share=share))
 
 
 def test_a_sandbox_sees_its_device_alone_and_knows_its_share():
