@@ -16,8 +16,10 @@ from grader.local.redis import PrivateRedis
 from grader.local.server import LOOPBACK
 
 # A network of the tests' own: 100.64.0.0/10 is nobody's on the internet and rarely anybody's at home.
-SERVERS = "100.101.0.1"
-NETWORK = "100.101.0.0/16"
+# Each process has one of its own, so that two runs at once, or what a killed one left, do no harm.
+_PREFIX = f"100.{64 + os.getpid() % 64}"
+SERVERS = f"{_PREFIX}.0.1"
+NETWORK = f"{_PREFIX}.0.0/16"
 
 
 def ip(*words: str, check: bool = True) -> bool:
@@ -71,12 +73,12 @@ class Machine:
         inside = self.cable.replace("h", "n")
         ip("netns", "add", self.name)
         ip("link", "add", self.cable, "type", "veth", "peer", "name", inside, "netns", self.name)
-        ip("addr", "add", f"100.101.{self.number}.1/30", "dev", self.cable)
+        ip("addr", "add", f"{_PREFIX}.{self.number}.1/30", "dev", self.cable)
         ip("link", "set", self.cable, "up")
-        ip("-n", self.name, "addr", "add", f"100.101.{self.number}.2/30", "dev", inside)
+        ip("-n", self.name, "addr", "add", f"{_PREFIX}.{self.number}.2/30", "dev", inside)
         ip("-n", self.name, "link", "set", inside, "up")
         ip("-n", self.name, "link", "set", "lo", "up")
-        ip("-n", self.name, "route", "add", "default", "via", f"100.101.{self.number}.1")
+        ip("-n", self.name, "route", "add", "default", "via", f"{_PREFIX}.{self.number}.1")
 
     def cut(self) -> None:
         ip("link", "set", self.cable, "down")
