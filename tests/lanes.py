@@ -27,7 +27,7 @@ _WAITING = 4
 LOOK_S = 0.1
 STOP_S = 30.0
 # In the background of the tests that need no Docker.
-MAKE_IMAGE = "sh docker/start-engine.sh >var/engine.log 2>&1 && nice sh docker/build-sandbox.sh >var/image.log 2>&1"
+MAKE_IMAGE = "sh docker/start-engine.sh >var/engine.log 2>&1 && nice sh docker/build-images.sh >var/image.log 2>&1"
 # Folders that share a process of pytest, in the order in which they are taken: the longest first. What is named
 # nowhere comes last. Those that import torch are apart from those that do not: Hypothesis would look for constants
 # in all of torch's modules.
@@ -134,7 +134,7 @@ def run(waiting: list[Piece], image: subprocess.Popen[bytes], lanes: int) -> boo
                 if not tell(one):
                     return False
             if image.poll() not in {None, 0}:
-                say("The Docker engine or the sandbox image could not be made; see var/engine.log and var/image.log.")
+                say("The Docker engine or an image could not be made; see var/engine.log and var/image.log.")
                 return False
             ready = [piece for piece in waiting if image.poll() == 0 or not piece.needs_image]
             for piece in ready[: lanes - len(running)]:
