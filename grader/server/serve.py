@@ -27,6 +27,7 @@ from grader.storage import schema
 
 # An upload that is under way may come in; then whoever is still connected is let go.
 STOP_S = 20
+HEALTHCHECK_S = 60
 _LOOK_S = 0.05
 
 
@@ -106,6 +107,8 @@ def _options(forwarded_by: str | None) -> dict[str, Any]:
         "log_config": None,
         # The edge says more of a request, and less of what its address holds.
         "access_log": False,
+        # A process that only starts slowly, on a busy machine, would be taken for a dead one and killed, again and again.
+        "timeout_worker_healthcheck": HEALTHCHECK_S,
         "server_header": False,
         "proxy_headers": forwarded_by is not None,
         "forwarded_allow_ips": forwarded_by,
