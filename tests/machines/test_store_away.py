@@ -65,6 +65,7 @@ def test_an_upload_with_the_store_away_is_refused_in_a_sentence_and_keeps_nothin
 
 
 def test_a_worker_waits_for_the_store_and_no_submission_loses_a_try(desk, objects, caplog):
+    caplog.set_level("INFO", "worker.loop")
     submission = desk.hand_in()
     working = threading.Thread(target=GradingLoop(desk.place, EVERYTHING).run, daemon=True)
     with objects.away():
