@@ -6,7 +6,9 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.api.serving import InThread, settings_for
+from grader.domain.grading import Queue
+from grader.service import runs
+from tests.api.serving import A_FILE, InThread, settings_for
 
 
 def samples(text):
@@ -101,3 +103,35 @@ class TestTheReference:
         assert {"ReceiptAnswer", "SubmissionAnswer", "GradebookAnswer", "Problem"} <= set(schemas)
         for name in ("ReceiptAnswer", "AssignmentAnswer", "Problem", "NewTokenRequest"):
             assert any("examples" in member for member in schemas[name]["properties"].values()), name
+
+
+def test_how_much_work_waits_is_told_by_measured_medians(world):
+    """A gate that waits brings the unit checks with it; what was never measured counts as ten seconds."""
+    world.hand_in()
+    found = samples(world.client().get("/metrics").text)
+    assert found["grader_queue_work_seconds", ("queue", "cpu")] == 20
+    assert found["grader_queue_work_seconds", ("queue", "gpu")] == 0
+    world.grade()
+    with world.database.begin() as work:
+        work.session.connection().exec_driver_sql(
+            "UPDATE run_stages SET started_at = finished_at - CASE stage WHEN 'gate' THEN interval '2 s' "
+            "WHEN 'unit' THEN interval '5 s' ELSE interval '100 s' END"
+        )
+    world.hand_in(content=A_FILE + b"# again\n")
+    world.hand_in("classmate")
+    found = samples(world.client().get("/metrics").text)
+    assert found["grader_queue_work_seconds", ("queue", "cpu")] == 14
+    world.claim()
+    found = samples(world.client().get("/metrics").text)
+    assert found["grader_queue_graded", ("queue", "cpu")] == 1
+    assert found["grader_queue_work_seconds", ("queue", "cpu")] == 7
+
+
+def test_slots_are_those_of_workers_that_do_not_drain(world):
+    with world.database.begin() as work:
+        runs.heard_of(work, worker="one", queues=[Queue.CPU, Queue.RERUN], slots=2)
+        runs.heard_of(work, worker="two", queues=[Queue.CPU], slots=3, draining=True)
+    found = samples(world.client().get("/metrics").text)
+    assert found["grader_queue_slots", ("queue", "cpu")] == 2
+    assert found["grader_queue_slots", ("queue", "gpu")] == 0
+    assert (found["grader_workers",], found["grader_workers_draining",]) == (2, 1)
