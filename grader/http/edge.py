@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from grader.http import problems
 from grader.http.doings import Doings
 from grader.http.metrics import Metrics
-from grader.kit.logs import about
+from grader.kit.logs import about, without_secrets
 from grader.kit.tracing import NoTraces, Span, Traces
 
 log = logging.getLogger(__name__)
@@ -146,7 +146,9 @@ def _bounded(scope: Scope, receive: Receive) -> Receive:
 
 def _request_id(scope: Scope) -> str:
     given = Headers(scope=scope).get(REQUEST_ID, "")
-    return given if _A_REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    # It goes into logs, answers and traces: a token that somebody took for an id does not.
+    is_fit = _A_REQUEST_ID.fullmatch(given) and without_secrets(given) == given
+    return given if is_fit else secrets.token_hex(8)
 
 
 def _shown(path: str) -> str:

@@ -107,7 +107,7 @@ def _options(forwarded_by: str | None) -> dict[str, Any]:
         "log_config": None,
         # The edge says more of a request, and less of what its address holds.
         "access_log": False,
-        # A process that only starts slowly, on a busy machine, would be taken for a dead one and killed, again and again.
+        # On a busy machine a process that only starts slowly would be taken for a dead one and killed, for ever.
         "timeout_worker_healthcheck": HEALTHCHECK_S,
         "server_header": False,
         "proxy_headers": forwarded_by is not None,
