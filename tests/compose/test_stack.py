@@ -141,3 +141,16 @@ def test_the_way_into_redis_and_postgres_is_a_password(stack: Stack) -> None:
     )  # fmt: skip
     assert tried.returncode != 0
     assert "password authentication failed" in tried.stderr
+
+
+def test_a_worker_is_alive_if_the_database_has_heard_of_it(stack: Stack, course) -> None:
+    asked = ["python", "-m", "worker.alive"]
+    (one, *_) = [found["Id"] for found in stack.inspect("worker-cpu") if found["State"]["Running"]]
+    until(
+        lambda: subprocess.run(["docker", "exec", one, *asked], check=False).returncode == 0, "the worker is heard of"
+    )
+    # Where there is no worker, nothing was heard of one.
+    (server,) = stack.containers("server")
+    told = subprocess.run(["docker", "exec", server, *asked], check=False, capture_output=True, text=True)
+    assert told.returncode == 1
+    assert "was heard of in the last minute" in told.stderr
