@@ -35,9 +35,9 @@ class Place:
     def drop(self) -> None:
         self._on_server(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
 
-    def create(self) -> None:
+    def create(self, how: str = "") -> None:
         self.drop()
-        self._on_server(f"CREATE DATABASE {self.name}")
+        self._on_server(f"CREATE DATABASE {self.name} {how}")
 
     @property
     def name(self) -> str:
@@ -50,13 +50,23 @@ class Place:
         engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def template(postgres_url, tmp_path_factory):
+    """An empty database with the newest schema, made once and copied."""
+    url = make_url(postgres_url).set(database="operated_template").render_as_string(hide_password=False)
+    made = Place(url, postgres_url, tmp_path_factory.mktemp("none"))
+    made.create()
+    schema.upgrade(url)
+    yield made.name
+    made.drop()
+
+
 @pytest.fixture
-def place(postgres_url, tmp_path):
+def place(postgres_url, template, tmp_path):
     """An empty one with the newest schema."""
     url = make_url(postgres_url).set(database="operated").render_as_string(hide_password=False)
     made = Place(url, postgres_url, tmp_path / "blobs")
-    made.create()
-    schema.upgrade(url)
+    made.create(f"TEMPLATE {template}")
     yield made
     made.drop()
 

@@ -75,6 +75,8 @@ def test_what_is_restored_is_what_was_there_although_uploads_went_on(filled, ser
             number += 1
             file = {"file": ("work.py", f"n = {number}\n".encode() * 2000)}
             client.post(f"/assignments/{world.assignment.slug}/submissions", files=file)
+            # Enough to come in between, and few enough to read them all again.
+            time.sleep(0.1)
 
     uploads = threading.Thread(target=upload)
     uploads.start()
@@ -146,7 +148,7 @@ def test_a_backup_that_is_killed_leaves_the_former_one(a_few, place, grader, sta
     blobs = Blobs(str(place.blobs))
     engine = create_engine(place.url)
     with engine.begin() as connection:
-        for _ in range(300):
+        for _ in range(150):
             stored = blobs.put(os.urandom(20_000))
             connection.execute(
                 text("INSERT INTO submissions (id, assignment_id, person_id, owner, number, file_name, sha256, size_bytes)"
