@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -164,37 +162,38 @@ from grader.engine.sandbox.docker import DockerBackend
 sandbox = DockerBackend(runtime="runc").start(SandboxProfile(warm=False, program=sys.argv[1]))
 os.read(sandbox.read_fd, 10)
 print(sandbox.name, flush=True)
-import time; time.sleep(60)
+sys.stdin.readline()
+print(sandbox.ending().reason, flush=True)
 """
 
 
+def worker_at(path: Path) -> subprocess.Popen[str]:
+    """A process that starts a sandbox, tells its name, and, asked by a line, why it ended."""
+    return subprocess.Popen(
+        [sys.executable, "-c", WORKER, SLEEP], env={**os.environ, "DOCKER_HOST": f"unix://{path}"}, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
 def test_the_sandbox_of_a_killed_worker_goes(proxy_socket, engine):
-    environment = {**os.environ, "DOCKER_HOST": f"unix://{proxy_socket}"}
-    command = [sys.executable, "-c", WORKER, SLEEP]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as worker:
+    with worker_at(proxy_socket) as worker:
         name = worker.stdout.readline().strip()
         assert there(engine, name)
         worker.send_signal(signal.SIGKILL)
     assert gone(engine, name)
 
 
-# The SDK leaves a socket open where connecting fails.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_nothing_is_left_by_a_proxy_that_stops_or_is_killed(
-    tmp_path: Path, backend_at: Callable[[Path], DockerBackend], engine: sdk.APIClient
-):
+def test_nothing_is_left_by_a_proxy_that_stops_or_is_killed(tmp_path: Path, engine: sdk.APIClient):
     names = []
     for number in (signal.SIGTERM, signal.SIGKILL):
-        with running_proxy(tmp_path) as (proxy, path):
-            sandbox = backend_at(path).start(SandboxProfile(warm=False, program=SLEEP))
-            read_line(sandbox)
+        with running_proxy(tmp_path) as (proxy, path), worker_at(path) as worker:
+            names.append(worker.stdout.readline().strip())
+            assert there(engine, names[-1])
             proxy.send_signal(number)
             proxy.wait(30)
-            names.append(sandbox.name)
-            assert there(engine, sandbox.name) == (number == signal.SIGKILL)
-            assert sandbox.ending().reason is EndingReason.LOST
-            sandbox.kill()
-    gc.collect()
+            assert there(engine, names[-1]) == (number == signal.SIGKILL)
+            told, _ = worker.communicate("\n", timeout=30)
+            assert told.strip() == "lost"
     # The next one of the same name takes away what the killed one left, its socket included.
     with running_proxy(tmp_path) as (_, path):
         assert not any(there(engine, name) for name in names)
