@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 # A statement that waits longer for a lock than this meets something stuck; nothing of ours holds one for a second.
 _LOCK_TIMEOUT_MS = 10_000
 _STATEMENT_TIMEOUT_MS = 30_000
+# A process that stands still (frozen, or its machine is) answers keep-alives and would hold its locks for ever. Less
+# than the wait for a lock, so that whoever waits for one of them gets it.
+_IDLE_TIMEOUT_MS = 8_000
 _CONNECT_S = 5
 # A cable that is cut says nothing. Both ends notice within 25 s: ours, so that it does not wait for an answer for ever,
 # and the server's, so that a transaction of a machine that is gone holds its locks no longer.
@@ -97,7 +100,8 @@ class Database:
                 "connect_timeout": _CONNECT_S,
                 **_CLIENT_NOTICES,
                 "options": f"-c lock_timeout={_LOCK_TIMEOUT_MS} -c statement_timeout={_STATEMENT_TIMEOUT_MS} "
-                f"-c timezone=UTC -c grader.code={code()} {_SERVER_NOTICES}",
+                f"-c idle_in_transaction_session_timeout={_IDLE_TIMEOUT_MS} -c timezone=UTC -c grader.code={code()} "
+                f"{_SERVER_NOTICES}",
             },
         )
 
@@ -106,7 +110,8 @@ class Database:
         """One transaction: committed at the end of the block, rolled back when it raises.
 
         Raises:
-            DatabaseBusy: the database cannot be reached, was restarted under us, or all our connections are in use;
+            DatabaseBusy: the database cannot be reached, was restarted under us, gave up waiting for our next
+                statement (8 s), or all our connections are in use;
                 nothing was committed unless the connection broke during the commit itself, which is why whoever
                 tries again must be idempotent.
 

@@ -76,6 +76,31 @@ def test_a_connection_that_died_is_replaced(database):
     assert database.is_ready()
 
 
+def test_whoever_stands_still_in_a_transaction_loses_it_and_its_locks(database, monkeypatch):
+    """What a frozen process holds: it answers keep-alives, so nothing else takes it away."""
+    monkeypatch.setattr("grader.storage.database._IDLE_TIMEOUT_MS", 300)
+    lock = text("SELECT pg_advisory_xact_lock(1)")
+    still, got = Database(database.url), []
+    with pytest.raises(DatabaseBusy), still.begin() as frozen:
+        frozen.session.execute(lock)
+        with database.begin() as work:
+            work.session.execute(lock)
+            got.append("the lock")
+        frozen.session.execute(text("SELECT 1"))
+    assert got == ["the lock"]
+    assert still.is_ready()
+    still.close()
+
+
+def test_a_transaction_ends_before_those_who_wait_for_it_give_up(database):
+    with database.begin() as work:
+        idle, wait = (
+            work.session.execute(text(f"SELECT setting::int FROM pg_settings WHERE name = '{name}'")).scalar_one()
+            for name in ("idle_in_transaction_session_timeout", "lock_timeout")
+        )
+    assert 0 < idle < wait
+
+
 def test_a_broker_that_is_away_costs_a_line_in_the_log(tmp_path, caplog):
     wakeups = CeleryWakeUps(f"redis+socket://{tmp_path}/none.sock")
     wakeups.send(Queue.CPU)
