@@ -45,6 +45,7 @@ class RunFacts:
     trained on, if any, and `gpu_s` is for how many seconds the whole of it was taken: half a share counts half. `seed`
     repeats the run's randomness, `torch` is the version on the trusted side. `files` holds (path, status, note) for
     each code file as loading reported it: a claim of the sandbox, folded to one line each and cut to the first hundred.
+    `flags` are sentences about what looks deliberate (`grader.engine.flags` says which there are): they change no score.
     """
 
     sandbox: str = ""
@@ -57,6 +58,7 @@ class RunFacts:
     gpu: str = ""
     gpu_s: float | None = None
     files: tuple[tuple[str, str, str], ...] = ()
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
