@@ -9,7 +9,7 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from grader.domain.errors import DatabaseBusy, GraderError
 from grader.service import runs
@@ -31,6 +31,7 @@ def sweep_forever(
     every_s: float,
     stopped_within: Callable[[float], bool],
     swept: Callable[[dict[str, int]], None] = lambda _: None,
+    again_s: Sequence[float] = runs.AGAIN_S,
 ) -> None:
     """Sweep now and every so many seconds; a database that is away is asked again, less and less often.
 
@@ -40,7 +41,7 @@ def sweep_forever(
     while True:
         try:
             with database.begin() as work:
-                done = runs.sweep(work)
+                done = runs.sweep(work, again_s=again_s)
         except DatabaseBusy as error:
             pause_s = min(max(_LONGEST_PAUSE_S, every_s), 2 * pause_s)
             log.warning("the database is away, asking again in %g s: %s", pause_s, error)
@@ -49,14 +50,28 @@ def sweep_forever(
             swept(done)
             if done["expired"] or done["failed"]:
                 log.warning("%d stages of silent workers put back, %d runs failed", done["expired"], done["failed"])
+            if done["again"]:
+                log.warning("%d runs that failed by our fault are tried again", done["again"])
         if stopped_within(pause_s):
             return
+
+
+def _pauses(text: str) -> tuple[float, ...]:
+    """Raises ValueError, which argparse turns into a sentence."""
+    pauses = tuple(float(word) for word in text.split(",") if word.strip())
+    if not all(0 < pause < float("inf") for pause in pauses):
+        raise ValueError(text)
+    return pauses
 
 
 def main() -> int:
     """Exit status 0 after a stop by signal, 3 when a setting is missing."""
     parser = argparse.ArgumentParser(prog="python -m worker.sweep", description="Put back what lost workers held.")
     parser.add_argument("--every", type=float, default=None, metavar="SECONDS", help="pause between two sweeps")
+    parser.add_argument(
+        "--again", type=_pauses, default=runs.AGAIN_S, metavar="S,S",
+        help="pauses in seconds, after each of which a run that failed by our fault is tried once more",
+    )  # fmt: skip
     options = parser.parse_args()
     signals = StopSignals()
     try:
@@ -77,7 +92,7 @@ def main() -> int:
 
     try:
         with monitored(settings.metrics, metrics.registry, pulse.problems):
-            sweep_forever(database, settings.every_s, signals.wait, swept)
+            sweep_forever(database, settings.every_s, signals.wait, swept, options.again)
     except MetricsPortTaken as error:
         log.error("%s", error)  # noqa: TRY400  # a sentence for the operator, not a traceback
         return 3

@@ -39,6 +39,9 @@ LEASE_S = 30.0
 MAX_ATTEMPTS = 3
 # Seconds before the second and the third try.
 _DELAYS_S = (5.0, 30.0)
+# Then it has failed, which staff see, and is tried once more after each of these: an outage longer than three tries is
+# no reason that somebody must press a button for each submission of that hour. After the last only a person helps.
+AGAIN_S = (600.0, 3600.0, 6 * 3600.0, 24 * 3600.0)
 _SWEPT_AT_ONCE = 200
 _WOKEN_AT_ONCE = 20
 # No owner is called so: what a mass rerun locks.
@@ -281,12 +284,13 @@ def rerun_all(work: Work, reader: Reader, assignment: OfferedAssignment, *, dry_
     return len(made)
 
 
-def sweep(work: Work) -> dict[str, int]:
+def sweep(work: Work, *, again_s: Sequence[float] = AGAIN_S) -> dict[str, int]:
     """Put expired leases back, or fail the run when attempts are used up, and ask for wake-ups for what waits.
 
-    Counts by what was done: {"expired": n, "failed": n, "woken": n}. Safe to run in several places at once.
+    A run that failed so is tried once more after each of the pauses `again_s` (seconds). Counts by what was done:
+    {"expired": n, "failed": n, "again": n, "woken": n}. Safe to run in several places at once.
     """
-    done = {"expired": 0, "failed": 0, "woken": 0}
+    done = {"expired": 0, "failed": 0, "again": 0, "woken": 0}
     for row in stages.expired(work, _SWEPT_AT_ONCE):
         problem = f"The worker {row.worker} fell silent while it graded the {row.stage} stage."
         if row.attempts < MAX_ATTEMPTS:
@@ -297,12 +301,23 @@ def sweep(work: Work) -> dict[str, int]:
             stages.close(work, row, state="failed", problem=problem)
             fail_run(work, row.run_id, problem)
             done["failed"] += 1
+    for row in stages.failed_and_due(work, again_s, MAX_ATTEMPTS, _SWEPT_AT_ONCE):
+        _open_again(work, row)
+        done["again"] += 1
     for queue, waiting in stages.waiting_now(work).items():
         for _ in range(min(waiting, _WOKEN_AT_ONCE)):
             work.wake(Queue(queue))
             done["woken"] += 1
     operations.fold_ended_runs(work)
     return done
+
+
+def _open_again(work: Work, row: StageRow) -> None:
+    """One more try for the only stage that is missing; its attempts go on being counted."""
+    stages.back_to_waiting(work, row, delay_s=0, problem=row.problem, attempts=row.attempts)
+    runs.open_again(work, row.run_id)
+    _tell_waiting(work, row)
+    gradebook.refresh(work, AssignmentId(row.assignment_id), Owner(row.owner))
 
 
 def heard_of(work: Work, *, worker: str, queues: Sequence[Queue], slots: int, draining: bool = False) -> None:

@@ -112,6 +112,11 @@ def end(work: Work, run_id: UUID, **values: Any) -> None:
     change(work, run_id, finished_at=func.clock_timestamp(), **values)
 
 
+def open_again(work: Work, run_id: UUID) -> None:
+    """A run that failed by our fault is under way once more."""
+    change(work, run_id, state="grading", message="", finished_at=None)
+
+
 def keep_results(work: Work, run_id: UUID, results: Iterable[CheckResult]) -> None:
     """Add results, or replace those of the same check."""
     rows = [_result_row(run_id, position, result) for position, result in enumerate(results)]

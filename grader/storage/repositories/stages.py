@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import Float, Interval, any_, cast, func, literal, select, text, tuple_, update
+from sqlalchemy import Cast, Float, Interval, any_, case, cast, exists, func, literal, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import aliased
 
 from grader.storage.database import Work
 from grader.storage.models import AssignmentRow, RunRow, StageRow, SubmissionRow, WorkerRow
@@ -26,7 +27,11 @@ class Expired(NamedTuple):
 
 
 def _in(seconds: float) -> object:
-    return _now() + cast(literal(timedelta(seconds=seconds)), Interval)
+    return _now() + _interval(seconds)
+
+
+def _interval(seconds: float) -> Cast[timedelta]:
+    return cast(literal(timedelta(seconds=seconds)), Interval)
 
 
 def now(work: Work) -> datetime:
@@ -158,6 +163,35 @@ def expired(work: Work, limit: int) -> list[StageRow]:
         .order_by(StageRow.lease_until)
         .limit(limit)
         .with_for_update(skip_locked=True)
+    )
+    return list(work.session.scalars(query))
+
+
+def failed_and_due(work: Work, again_s: Sequence[float], after_tries: int, limit: int) -> list[StageRow]:
+    """Stages that used up their tries and whose next one is due, locked; those another sweep has are skipped.
+
+    `again_s[n]` is the pause in seconds after `after_tries + n` tries. Only of a submission's newest run, and not of
+    one whose bytes are gone.
+    """
+    newer = aliased(RunRow)
+    if not again_s:
+        return []
+    pauses = {after_tries + number: _interval(pause_s) for number, pause_s in enumerate(again_s)}
+    query = (
+        select(StageRow)
+        .join(RunRow, RunRow.id == StageRow.run_id)
+        .join(SubmissionRow, SubmissionRow.id == RunRow.submission_id)
+        .where(
+            RunRow.state == "failed",
+            StageRow.state == "failed",
+            StageRow.attempts.in_(pauses),
+            StageRow.finished_at + case(pauses, value=StageRow.attempts) <= _now(),
+            SubmissionRow.removed_at.is_(None),
+            ~exists().where(newer.submission_id == RunRow.submission_id, newer.created_at > RunRow.created_at),
+        )
+        .order_by(StageRow.finished_at)
+        .limit(limit)
+        .with_for_update(of=StageRow, skip_locked=True)
     )
     return list(work.session.scalars(query))
 
