@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import partial
 
 from grader.domain.check import CheckResult, CheckStatus, Stage
@@ -37,8 +38,21 @@ class Proof:
         return not self.problems
 
 
+class Kind(StrEnum):
+    """What a hand-in proves."""
+
+    REFERENCE = "reference"
+    STARTER = "starter"
+    EMPTY = "empty"
+    MUTANT = "mutant"
+    VARIANT = "variant"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Case:
+class Case:
+    """A hand-in whose verdicts are known beforehand; `judge` tells a sentence for each that came out otherwise."""
+
+    kind: Kind
     title: str
     made: HandIn
     judge: Callable[[RunReport], list[str]]
@@ -68,17 +82,14 @@ def prove(
 
     """
     proof = Proof()
-    reference = engine.grade(spec, *_as_pair(reference_hand_in(spec)), GradeOptions(train=train, seed="prove"))
-    _judge(proof, "reference", _full_marks(reference, train=train), on_line)
+    first = reference_case(spec, train=train)
+    reference = engine.grade(spec, *_as_pair(first.made), first.options)
+    _judge(proof, first.title, first.judge(reference), on_line)
     if reference.status is not RunStatus.GRADED:
         return proof
-    stages: dict[str, Stage] = {result.id: result.stage for result in reference.checks}
     cases = [
-        *(_again_case(spec, time, train=train) for time in range(2, repeat + 1)),
-        _starter_case(spec),
-        _empty_case(),
-        *_mutants(spec, stages, every=every, train=train),
-        *_variants(spec, every=every),
+        *(_reference_case(spec, time, train=train) for time in range(2, repeat + 1)),
+        *other_cases(spec, stages_of(reference), every=every, train=train),
     ]
     with ThreadPoolExecutor(max_workers=jobs) as threads:
         for case, report in zip(
@@ -88,6 +99,34 @@ def prove(
         ):
             _judge(proof, case.title, case.judge(report), on_line)
     return proof
+
+
+def stages_of(report: RunReport) -> dict[str, Stage]:
+    """Check to stage, as a spec's report has them."""
+    return {result.id: result.stage for result in report.checks}
+
+
+def reference_case(spec: Spec, *, train: bool) -> Case:
+    """The reference, which gets full marks."""
+    return _reference_case(spec, 1, train=train)
+
+
+def other_cases(spec: Spec, stages: dict[str, Stage], *, every: bool, train: bool) -> list[Case]:
+    """Starter, empty hand-in, mutants and variants: all, or the selection that covers as many checks as possible.
+
+    Args:
+        spec: the spec they belong to.
+        stages: check to stage, see `stages_of`.
+        every: all mutants and variants.
+        train: False leaves out mutants that only training could catch.
+
+    """
+    return [
+        _starter_case(spec),
+        _empty_case(),
+        *_mutants(spec, stages, every=every, train=train),
+        *_variants(spec, every=every),
+    ]
 
 
 def _as_pair(made: HandIn) -> tuple[str, bytes]:
@@ -120,16 +159,17 @@ def _full_marks(report: RunReport, *, may_fail: tuple[str, ...] = (), train: boo
     return [f"{result.id} {result.status}: {result.message} {result.detail[-300:]}".strip() for result in wrong]
 
 
-def _again_case(spec: Spec, time: int, *, train: bool) -> _Case:
-    return _Case(
-        title=f"reference, run {time}",
+def _reference_case(spec: Spec, time: int, *, train: bool) -> Case:
+    return Case(
+        kind=Kind.REFERENCE,
+        title="reference" if time == 1 else f"reference, run {time}",
         made=reference_hand_in(spec),
         judge=partial(_full_marks, train=train),
-        options=GradeOptions(train=train, seed=f"prove {time}"),
+        options=GradeOptions(train=train, seed="prove" if time == 1 else f"prove {time}"),
     )
 
 
-def _starter_case(spec: Spec) -> _Case:
+def _starter_case(spec: Spec) -> Case:
     def judge(report: RunReport) -> list[str]:
         if report.status is not RunStatus.GRADED or report.score is None:
             return [f"was {report.status}: {report.message}"]
@@ -137,7 +177,8 @@ def _starter_case(spec: Spec) -> _Case:
             return [f"the untouched starter got {report.score:g} of {report.max_score:g} points"]
         return []
 
-    return _Case(
+    return Case(
+        kind=Kind.STARTER,
         title="starter",
         made=starter_hand_in(spec),
         judge=judge,
@@ -145,7 +186,7 @@ def _starter_case(spec: Spec) -> _Case:
     )
 
 
-def _empty_case() -> _Case:
+def _empty_case() -> Case:
     def judge(report: RunReport) -> list[str]:
         return [
             f"{result.id} is passed by an empty submission"
@@ -153,7 +194,8 @@ def _empty_case() -> _Case:
             if result.status is CheckStatus.PASSED
         ]
 
-    return _Case(
+    return Case(
+        kind=Kind.EMPTY,
         title="empty",
         made=HandIn(name="empty.ipynb", content=EMPTY_NOTEBOOK),
         judge=judge,
@@ -161,7 +203,7 @@ def _empty_case() -> _Case:
     )
 
 
-def _mutants(spec: Spec, stages: dict[str, Stage], *, every: bool, train: bool) -> list[_Case]:
+def _mutants(spec: Spec, stages: dict[str, Stage], *, every: bool, train: bool) -> list[Case]:
     entries = entries_of(spec, "mutant")
     needs_training = {
         entry.name: all(stages.get(check) is Stage.TRAIN for check in entry.caught_by) for entry in entries
@@ -170,7 +212,8 @@ def _mutants(spec: Spec, stages: dict[str, Stage], *, every: bool, train: bool) 
         entries = tuple(entry for entry in entries if not needs_training[entry.name])
     chosen = entries if every else _covering(tuple(entry for entry in entries if not needs_training[entry.name]))
     return [
-        _Case(
+        Case(
+            kind=Kind.MUTANT,
             title=f"mutant {entry.name}",
             made=hand_in(spec, "mutant", entry),
             judge=partial(_caught, entry=entry, stages=stages),
@@ -197,10 +240,11 @@ def _caught(report: RunReport, entry: Entry, stages: dict[str, Stage]) -> list[s
     return problems + [f"the unrelated check {stray} fails too" for stray in strays]
 
 
-def _variants(spec: Spec, *, every: bool) -> list[_Case]:
+def _variants(spec: Spec, *, every: bool) -> list[Case]:
     entries = entries_of(spec, "variant")
     return [
-        _Case(
+        Case(
+            kind=Kind.VARIANT,
             title=f"variant {entry.name}",
             made=hand_in(spec, "variant", entry),
             judge=partial(_full_marks, may_fail=entry.also, train=False),
