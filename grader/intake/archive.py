@@ -73,7 +73,7 @@ def list_upload(name: str, content: bytes, limits: Limits) -> Listing:
         BadArchive: a zip file that is damaged, hostile or over the limits.
         InputError: anything else that is not a zip file, a notebook or a Python file within the limits.
     """
-    shown = one_line(PurePosixPath(name.replace("\\", "/")).name, limit=200) or "upload"
+    shown = _shown_name(name)
     if not content:
         raise BadArchive(f"The uploaded file {shown} is empty; check the file on your side and upload it again.")
     refuse_large(shown, len(content), limits)
@@ -83,6 +83,12 @@ def list_upload(name: str, content: bytes, limits: Limits) -> Listing:
         name=shown, kind=kind, sha256=Sha256(sha256_of(content)), size=len(content), entries=entries,
         notes=((note,) if note else ()) + notes,
     )  # fmt: skip
+
+
+def _shown_name(name: str) -> str:
+    shown = one_line(PurePosixPath(name.replace("\\", "/")).name, limit=200)
+    # A name of dots alone is none: it would be the folder it lies in.
+    return shown if shown.strip(".") else "upload"
 
 
 def refuse_large(name: str, size: int, limits: Limits) -> None:
