@@ -169,7 +169,7 @@ class _Decoder:
             return msgpack.unpackb(
                 packed, raw=False, strict_map_key=False, ext_hook=msgpack.ExtType, use_list=True,
                 max_str_len=limits.text, max_bin_len=limits.text, max_ext_len=len(packed),
-                max_array_len=most, max_map_len=most, object_pairs_hook=self._mapping,
+                max_array_len=most, max_map_len=most, object_pairs_hook=self._mapping, list_hook=self._listed,
             )  # fmt: skip
         except WireError:
             raise
@@ -187,8 +187,13 @@ class _Decoder:
         if self._next_offset != self._payload.nbytes:
             raise WireError("a payload holds bytes that belong to no tensor")
 
-    @staticmethod
-    def _mapping(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    # Counted while they are built: a header of eight million empty lists is half a gigabyte before it is whole.
+    def _listed(self, items: list[Any]) -> list[Any]:
+        self._count(len(items))
+        return items
+
+    def _mapping(self, pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+        self._count(len(pairs))
         mapping: dict[Any, Any] = {}
         for key, item in pairs:
             if type(key) not in (str, int, bool):
@@ -210,10 +215,8 @@ class _Decoder:
         if value is None or kind in (bool, int, float, str, bytes):
             return value
         if kind is list:
-            self._count(len(value))
             return [self._checked(item, depth + 1) for item in value]
         if kind is dict:
-            self._count(len(value))
             return {key: self._checked(item, depth + 1) for key, item in value.items()}
         if kind is msgpack.ExtType:
             return self._extension(value.code, value.data, depth)
