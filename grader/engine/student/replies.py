@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, ValidationError
 
 from grader.domain.errors import ProtocolViolation
 from grader.kit.text import plain
 
 
-def _plain_text(value: Any) -> Any:
-    return plain(value, limit=20_000) if type(value) is str else value
+def _plain_text(text: str) -> str:
+    return plain(text, limit=20_000)
 
 
-def _name(value: Any) -> Any:
-    return plain(value, limit=300) if type(value) is str else value
+def _name(text: str) -> str:
+    return plain(text, limit=300)
 
 
-Text = Annotated[str, BeforeValidator(_plain_text)]
-Name = Annotated[str, BeforeValidator(_name)]
+# Strict, because bytes would become text that nothing has made safe.
+Text = Annotated[str, Strict(), AfterValidator(_plain_text)]
+Name = Annotated[str, Strict(), AfterValidator(_name)]
 Shape = tuple[Annotated[int, Field(ge=0, lt=2**40)], ...]
 
 
