@@ -18,6 +18,35 @@ class TooLarge(ValueError):
     """The formula is larger than any answer to these questions could be."""
 
 
+class Effort:
+    """What one formula may still cost, in terms that are added or multiplied."""
+
+    def __init__(self, terms: int) -> None:
+        self._left = terms
+
+    def sum(self, first: Polynomial, second: Polynomial) -> Polynomial:
+        """Raises TooLarge, as the others do, when nothing is left."""
+        self._spend(len(first.terms) + len(second.terms))
+        return first + second
+
+    def product(self, first: Polynomial, second: Polynomial) -> Polynomial:
+        self._spend(len(first.terms) * len(second.terms))
+        return first * second
+
+    def power(self, base: Polynomial, exponent: int) -> Polynomial:
+        if exponent > MAX_EXPONENT:
+            raise TooLarge(TooLarge.__doc__)
+        result = Polynomial.constant(1)
+        for _ in range(exponent):
+            result = self.product(result, base)
+        return result
+
+    def _spend(self, terms: int) -> None:
+        self._left -= terms
+        if self._left < 0:
+            raise TooLarge(TooLarge.__doc__)
+
+
 @dataclass(frozen=True, slots=True)
 class Polynomial:
     """A sum of terms; `terms` maps a monomial (variables in alphabetical order, with exponents) to its coefficient.
@@ -57,14 +86,6 @@ class Polynomial:
 
     def scaled(self, factor: Fraction) -> Polynomial:
         return _kept({monomial: coefficient * factor for monomial, coefficient in self.terms.items()})
-
-    def power(self, exponent: int) -> Polynomial:
-        if exponent > MAX_EXPONENT:
-            raise TooLarge(TooLarge.__doc__)
-        result = Polynomial.constant(1)
-        for _ in range(exponent):
-            result = result * self
-        return result
 
     def at(self, values: Mapping[str, Fraction]) -> Polynomial:
         """With these variables replaced by numbers; the others stay."""
