@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from grader.answers.arrays import UnreadableArray, array_of, shape_of
 from grader.answers.formulas import Polynomial, TooLarge, UnreadableFormula, parse
 from grader.answers.spelling import SPELLINGS
 from grader.domain.errors import BadSpec
 from grader.kit.text import one_line
+from grader.kit.toml import BadToml, parsed
 
 FILE_NAME = "questions.toml"
 MAX_CHARACTERS = 4000
@@ -49,6 +49,13 @@ class AskedQuestion(BaseModel):
     variables: dict[str, tuple[str, ...]] = {}
     given: dict[str, Number] = {}
 
+    @field_validator("given")
+    @classmethod
+    def _finite(cls, given: dict[str, Number]) -> dict[str, Number]:
+        if not all(isinstance(value, int) or math.isfinite(value) for value in given.values()):
+            raise ValueError("a number that is given is not finite")
+        return given
+
     @property
     def wanted(self) -> str:
         """What an answer looks like, in words: "a number such as 12345"."""
@@ -68,13 +75,13 @@ def asked_in(content: bytes) -> tuple[AskedQuestion, ...]:
 
     """
     try:
-        tables = tomllib.loads(content.decode("utf-8")).get("question", [])
+        tables = parsed(content.decode("utf-8")).get("question", [])
         return tuple(AskedQuestion.model_validate(table) for table in tables)
     except ValidationError as error:
         # The whole message would quote the table, and with it what is accepted.
         first = error.errors(include_url=False, include_input=False)[0]
         raise BadSpec(f"A question of {FILE_NAME} cannot be used: {first['loc']}: {first['msg']}.") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, TypeError, AttributeError) as error:
+    except (UnicodeDecodeError, BadToml, TypeError, AttributeError) as error:
         raise BadSpec(f"{FILE_NAME} cannot be read ({type(error).__name__}).") from None
 
 

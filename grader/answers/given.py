@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from grader.answers.asked import MAX_CHARACTERS, MAX_NUMBER_BITS, AskedQuestion, misfit
 from grader.domain.errors import InputError
 from grader.kit.text import one_line, plain
+from grader.kit.toml import parsed
 
 MAX_ANSWERS = 200
 MAX_BYTES = 2**20
@@ -48,7 +48,7 @@ def read_answers(text: str) -> dict[str, Any]:
     try:
         if text.lstrip().startswith("{"):
             return _flat(json.loads(text, object_pairs_hook=_once))
-        return _flat(tomllib.loads(text.replace("\r\n", "\n")))
+        return _flat(parsed(text.replace("\r\n", "\n")))
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deep" if isinstance(error, RecursionError) else one_line(str(error), limit=200)
         raise BadAnswers(

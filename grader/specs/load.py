@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from pydantic import ValidationError
 from grader.domain.assignment import Assignment
 from grader.domain.errors import BadSpec, UnknownAssignment
 from grader.kit.text import one_line
+from grader.kit.toml import BadToml, parsed
 from grader.specs.digest import common_folder, named_files, spec_version
 
 ROOT_VARIABLE = "GRADER_SPECS"
@@ -117,8 +117,8 @@ def _unknown(slug: str, known: tuple[str, ...]) -> str:
 def _read(folder: Path) -> Spec:
     path = folder / FILE_NAME
     try:
-        assignment = Assignment.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        assignment = Assignment.model_validate(parsed(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, BadToml) as error:
         raise BadSpec(f"{path} cannot be read: {error}.") from error
     except ValidationError as error:
         raise BadSpec(_first_misfit(path, error)) from error
@@ -147,7 +147,7 @@ def _refuse_bad_patterns(path: Path, assignment: Assignment) -> None:
     for key, pattern in patterns:
         try:
             re.compile(pattern)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise BadSpec(f"{path}: {key}: not a regular expression ({error}).") from error
     names = [rule.name for rule in rules.file]
     if _RESERVED_RULE in names or len(set(names)) != len(names):

@@ -7,7 +7,6 @@ own parsers, under caps, and never evaluated. A message never holds an accepted 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +19,7 @@ from grader.answers.asked import AskedQuestion, Number, exact, misfit, number_of
 from grader.answers.formulas import UnreadableFormula, equal
 from grader.domain.errors import BadSpec
 from grader.kit.text import one_line
+from grader.kit.toml import BadToml, parsed
 
 
 class Alternative(BaseModel):
@@ -62,7 +62,7 @@ class Question(AskedQuestion):
                     re.compile(str(alternative.answer))
                 elif not _READERS[self.kind](self, alternative.answer, alternative.answer):
                     raise ValueError(f"{alternative.answer!r} does not accept itself")
-            except (UnreadableFormula, UnreadableArray, re.error) as error:
+            except (UnreadableFormula, UnreadableArray, re.error, OverflowError, RecursionError) as error:
                 raise ValueError(f"{alternative.answer!r} cannot be read: {error}") from error
         return self
 
@@ -82,9 +82,9 @@ def load_questions(path: Path) -> dict[str, Question]:
 
     """
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = parsed(path.read_text(encoding="utf-8"))
         questions = [Question.model_validate(table) for table in tables.get("question", [])]
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, BadToml, TypeError) as error:
         raise BadSpec(f"{path} cannot be read: {error}.") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
