@@ -19,6 +19,10 @@ BESIDE = "beside the files"
 TEXT_CHARACTERS = 10_000
 ANSWERS = 500
 DEPTH = 6
+# What can be sent as a number; longer ones travel as text.
+NUMBER_BITS = 4096
+# Besides tomllib's own error Python's for a whole number of more than 4,300 digits, which is its parent.
+_NO_TOML = (ValueError, RecursionError)
 
 
 def find_answers(root: Path, cells: Sequence[Cell], beside: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,7 +63,7 @@ def _add(text: str, source: str, answers: dict[str, Any], sources: list[str], no
     sources.append(source)
     try:
         answers.update(_flat(tomllib.loads(text)))
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except _NO_TOML:
         _add_lines(text, source, answers, notes)
 
 
@@ -74,7 +78,7 @@ def _add_lines(text: str, source: str, answers: dict[str, Any], notes: list[str]
             continue
         try:
             found = _flat(tomllib.loads(f"[{table}]\n{stripped}" if table else stripped))
-        except (tomllib.TOMLDecodeError, RecursionError):
+        except _NO_TOML:
             found = _as_written(stripped, table)
             if found:
                 notes.append(f"{source}, line {number}: not in quotes; it was read as text.")
@@ -86,7 +90,7 @@ def _add_lines(text: str, source: str, answers: dict[str, Any], notes: list[str]
 def _is_toml(text: str) -> bool:
     try:
         tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except _NO_TOML:
         return False
     return True
 
@@ -114,7 +118,7 @@ def _flat(table: dict[str, Any], prefix: str = "", depth: int = 0) -> dict[str, 
 
 
 def _plain(value: Any, depth: int = 0) -> Any:
-    if isinstance(value, bool | int | float):
+    if isinstance(value, bool | float) or (isinstance(value, int) and value.bit_length() <= NUMBER_BITS):
         return value
     if isinstance(value, list) and depth < DEPTH:
         return [_plain(item, depth + 1) for item in value[:1000]]
