@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
-# Wide signs that some spreadsheets fold to the narrow ones.
-_WIDE_SIGNS = {0xFF1D: "=", 0xFF0B: "+", 0xFF0D: "-", 0xFF20: "@"}
 
 Cell = str | float | int | None
 
@@ -21,8 +20,8 @@ def safe(cell: Cell) -> Cell:
     """`cell` as no spreadsheet will take for a formula."""
     if not isinstance(cell, str):
         return cell
-    # Spreadsheets trim blanks before they look at the first character.
-    head = cell.lstrip(" \u00a0")[:1].translate(_WIDE_SIGNS)
+    # Spreadsheets trim blanks before they look at the first character, and some fold wide and small signs.
+    head = unicodedata.normalize("NFKC", cell.lstrip()[:1])
     return f"'{cell}" if cell.startswith(_FORMULA_STARTS) or (head and head in _FORMULA_STARTS) else cell
 
 
