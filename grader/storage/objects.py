@@ -23,6 +23,7 @@ from fsspec.asyn import AsyncFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
 from grader.domain.errors import SetupError, StorageFull, TransientError
+from grader.kit.text import one_line
 
 # The first answer of a store that works comes within a second. A heartbeat may have to wait for a picture: both tries
 # together take less than the two thirds of a lease that are left when it is due.
@@ -80,17 +81,20 @@ def open_store(url: str) -> tuple[Any, str]:
 
 
 def _opened(url: str) -> tuple[Any, str]:
-    protocol = url.split("://", 1)[0]
+    protocol = one_line(url.split("://", 1)[0], limit=40)
     options = _OPTIONS.get(protocol, {})
     try:
         # An instance of our own, without listings: what others write is seen at once.
         store, root = fsspec.core.url_to_fs(url, skip_instance_cache=True, use_listings_cache=False, **options)
     except ImportError as error:
         raise BadBlobsUrl(
-            f"GRADER_BLOBS_URL names a {protocol} store, which is not installed here: {error}."
+            f"GRADER_BLOBS_URL names a {protocol} store, which is not installed here: {one_line(str(error))}."
         ) from error
-    except ValueError as error:
-        raise BadBlobsUrl(f"GRADER_BLOBS_URL cannot be used: {error}.") from error
+    except Exception as error:
+        # Each kind of store has errors of its own for an address that it cannot read or reach.
+        raise BadBlobsUrl(
+            f"GRADER_BLOBS_URL cannot be used: {one_line(str(error)) or type(error).__name__}."
+        ) from error
     if isinstance(store, AsyncFileSystem):
         store.retries = _TRIES
     return store, cast("str", root)
