@@ -27,6 +27,8 @@ _LOCAL = struct.Struct("<4s5H3L2H")
 _LOCAL_SIGNATURE = b"PK\x03\x04"
 
 _COMMENT_MAX = 0xFFFF
+# The format's version 6.3, the last one that Python's zipfile in the sandbox unpacks.
+_NEWEST_VERSION = 63
 _FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF
 # What an entry may take in the table: its fixed part, a long name, some extra fields.
 _ENTRY_BYTES = 4096
@@ -128,7 +130,7 @@ def _records(table: bytes, entries: int) -> Iterator[Record]:
         if position + _CENTRAL.size > len(table):
             raise BadArchive(_DAMAGED)
         fields = _CENTRAL.unpack_from(table, position)
-        signature, flags, method = fields[0], fields[3], fields[4]
+        signature, version, flags, method = fields[0], fields[2] & 0xFF, fields[3], fields[4]
         compressed, size, names, extras, comments, disk = fields[8:14]
         outside, offset = fields[15:]
         name_at = position + _CENTRAL.size
@@ -136,6 +138,8 @@ def _records(table: bytes, entries: int) -> Iterator[Record]:
         position = extra_at + extras + comments
         if signature != _CENTRAL_SIGNATURE or position > len(table) or disk not in (0, _FULL16):
             raise BadArchive(_DAMAGED)
+        if version > _NEWEST_VERSION:
+            raise BadArchive("The zip file is of a newer kind than the grader reads; make an ordinary zip file.")
         raw = table[name_at:extra_at]
         size, compressed, offset = _widened(table[extra_at : extra_at + extras], size, compressed, offset)
         yield Record(
