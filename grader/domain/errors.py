@@ -25,9 +25,16 @@ class InputError(GraderError):
 
 
 class BadArchive(InputError):
-    """The archive cannot be read as a zip file within the limits."""
+    """The archive cannot be read as a zip file within the limits.
+
+    `trick` names, for staff, what no ordinary tool makes ("links"); empty for an accident.
+    """
 
     code = "bad-archive"
+
+    def __init__(self, message: str | None = None, *, trick: str = "") -> None:
+        super().__init__(message)
+        self.trick = trick
 
 
 class MissingFile(InputError):
@@ -235,9 +242,16 @@ class ProbeDied(StudentFault):
 
 
 class ProtocolViolation(StudentFault):
-    """What came back from the sandbox was not an answer."""
+    """What came back from the sandbox was not an answer.
+
+    `is_form` says that an answer came, in another form than was asked for: what no code of ours sends.
+    """
 
     code = "protocol-violation"
+
+    def __init__(self, message: str | None = None, *, is_form: bool = True) -> None:
+        super().__init__(message)
+        self.is_form = is_form
 
 
 class WrongResult(StudentFault):

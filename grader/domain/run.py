@@ -45,7 +45,7 @@ class RunFacts:
     trained on, if any, and `gpu_s` is for how many seconds the whole of it was taken: half a share counts half. `seed`
     repeats the run's randomness, `torch` is the version on the trusted side. `files` holds (path, status, note) for
     each code file as loading reported it: a claim of the sandbox, folded to one line each and cut to the first hundred.
-    `flags` are sentences about what looks deliberate (`grader.engine.flags` says which there are): they change no score.
+    `flags` are sentences on what looks deliberate (`grader.engine.flags` says which there are): they change no score.
     """
 
     sandbox: str = ""

@@ -12,8 +12,9 @@ from typing import Any, Self
 
 from grader.domain.assignment import Limits
 from grader.domain.check import Stage
-from grader.domain.errors import DeviceLost, GraderError, InputError, SandboxLost, TransientError
+from grader.domain.errors import BadArchive, DeviceLost, GraderError, InputError, SandboxLost, TransientError
 from grader.domain.run import Event, RunFacts, RunReport, RunStatus, Timing, without_checks
+from grader.engine.flags import refused
 from grader.engine.harness.job import Job
 from grader.engine.harness.supervise import HarnessPool, HarnessProcess, Judgement
 from grader.engine.reporting import facts_of, graded, notes_of, timing_of
@@ -191,6 +192,7 @@ class Engine:
                 status=RunStatus.REJECTED,
                 message=str(error),
                 timing=Timing(total=time.monotonic() - started),
+                facts=RunFacts(flags=refused(error.trick if isinstance(error, BadArchive) else "")),
             )
         intake_s = time.monotonic() - started
         job = _job(spec, listing, matched, content, options)

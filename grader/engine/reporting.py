@@ -8,6 +8,7 @@ from grader.domain.assignment import Assignment
 from grader.domain.check import CheckResult
 from grader.domain.run import RunFacts, RunReport, RunStatus, Timing
 from grader.domain.score import mark_of, score_of
+from grader.engine.flags import flags_of
 from grader.engine.harness.supervise import Judgement
 from grader.intake.archive import Listing
 from grader.kit.text import one_line
@@ -52,6 +53,7 @@ def facts_of(judgement: Judgement, *, sandbox: str, seed: str) -> RunFacts:
         seed=seed,
         torch=judgement.torch,
         files=tuple((one_line(path), one_line(status), one_line(note)) for path, status, note in files),
+        flags=flags_of(judgement.facts.get("breaches", {}), endings),
     )
 
 

@@ -171,13 +171,18 @@ def _refuse_record(record: Record, limits: Limits) -> None:
         )
     kind = stat.S_IFMT(record.mode)
     if kind == stat.S_IFLNK:
-        raise BadArchive(f"{shown} in the zip file is a link; put the file itself into it.")
+        raise BadArchive(f"{shown} in the zip file is a link; put the file itself into it.", trick="links")
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise BadArchive(f"{shown} in the zip file is not an ordinary file; remove it and zip again.")
+        raise BadArchive(
+            f"{shown} in the zip file is not an ordinary file; remove it and zip again.", trick="devices or pipes"
+        )
     if (kind == stat.S_IFDIR) != record.path.endswith("/") and kind:
-        raise BadArchive(f"{shown} in the zip file is said to be both a file and a folder; make the zip file again.")
+        raise BadArchive(
+            f"{shown} in the zip file is said to be both a file and a folder; make the zip file again.",
+            trick="a file that is a folder too",
+        )
     if (record.path.endswith("/") and record.size) or (record.method == _STORED and record.size != record.compressed):
-        raise BadArchive(f"The zip file gives a wrong size for {shown}; make the zip file again.")
+        raise BadArchive(f"The zip file gives a wrong size for {shown}; make the zip file again.", trick="wrong sizes")
     if record.size > limits.file_bytes:
         raise BadArchive(_too_large(f"{shown} in the zip file", record.size, limits.file_bytes, record.path))
 
@@ -192,7 +197,8 @@ def _refuse_bomb(records: Iterable[Record], archive_bytes: int, limits: Limits) 
     if expanded > _RATIO_FROM_BYTES and expanded > limits.ratio * archive_bytes:
         raise BadArchive(
             f"The zip file would unpack to {expanded / archive_bytes:.0f} times its size, more than the "
-            f"{limits.ratio:g} times that are allowed; hand in only your code and your report."
+            f"{limits.ratio:g} times that are allowed; hand in only your code and your report.",
+            trick="a file that grows when it is unpacked",
         )
 
 

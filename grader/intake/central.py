@@ -79,7 +79,8 @@ def read_table(content: bytes, *, max_entries: int) -> list[Record]:
         )
     if table.offset + table.size != table.end:
         raise BadArchive(
-            f"The zip file has something in front of it or inside it that does not belong there; {_AGAIN}."
+            f"The zip file has something in front of it or inside it that does not belong there; {_AGAIN}.",
+            trick="something in front of it or inside it",
         )
     records = list(_records(content[table.offset : table.end], table.entries))
     _refuse_overlaps(content, records, table.offset)
@@ -113,14 +114,14 @@ def _find_table64(content: bytes, short: _Table) -> _Table:
     _, length, _, _, disk, first_disk, here, entries, size, offset = _END64.unpack_from(content, position)
     # The length does not count its own eight bytes and the signature.
     if disk or first_disk or here != entries or position + 12 + length != locator:
-        raise BadArchive(_CONTRADICTS)
+        raise BadArchive(_CONTRADICTS, trick="two tables that contradict each other")
     for small, full, large in (
         (short.entries, _FULL16, entries),
         (short.size, _FULL32, size),
         (short.offset, _FULL32, offset),
     ):
         if small not in (full, large):
-            raise BadArchive(_CONTRADICTS)
+            raise BadArchive(_CONTRADICTS, trick="two tables that contradict each other")
     return _Table(entries, size, offset, position)
 
 
@@ -147,7 +148,7 @@ def _records(table: bytes, entries: int) -> Iterator[Record]:
             offset=offset, mode=outside >> 16,
         )  # fmt: skip
     if position != len(table):
-        raise BadArchive(_CONTRADICTS)
+        raise BadArchive(_CONTRADICTS, trick="two tables that contradict each other")
 
 
 def _decoded(raw: bytes, flags: int) -> str:
@@ -187,9 +188,12 @@ def _refuse_overlaps(content: bytes, records: list[Record], table_at: int) -> No
     reached = 0
     for number, record in enumerate(sorted(records, key=lambda record: record.offset)):
         if number == 0 and record.offset:
-            raise BadArchive(f"The zip file has something in front of it that does not belong there; {_AGAIN}.")
+            raise BadArchive(
+                f"The zip file has something in front of it that does not belong there; {_AGAIN}.",
+                trick="something in front of it",
+            )
         if record.offset < reached:
-            raise BadArchive(f"Files overlap inside the zip file; {_AGAIN}.")
+            raise BadArchive(f"Files overlap inside the zip file; {_AGAIN}.", trick="files that overlap")
         if record.offset + _LOCAL.size > table_at or not content.startswith(_LOCAL_SIGNATURE, record.offset):
             raise BadArchive(_DAMAGED)
         reached = _agreed_end(content, record)
@@ -213,5 +217,5 @@ def _agreed_end(content: bytes, record: Record) -> int:
         or (flags ^ record.flags) & ENCRYPTED
         or not (streamed or (compressed, size) == (record.compressed, record.size))
     ):
-        raise BadArchive(_CONTRADICTS)
+        raise BadArchive(_CONTRADICTS, trick="two tables that contradict each other")
     return int(extra_at + extras + record.compressed)

@@ -38,17 +38,22 @@ def refuse_unsafe(path: str, *, depth: int) -> None:
     """
     shown = one_line(path, limit=80)
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in path):
-        raise BadArchive(f"The zip file holds a name with control characters ({shown}); rename the file and zip again.")
+        words = f"The zip file holds a name with control characters ({shown}); rename the file and zip again."
+        raise BadArchive(words, trick="a name with control characters")
     if "\\" in path:
         raise BadArchive(
             f"The zip file holds a name with a backslash ({shown}); make the zip file with your system's own tool."
         )
     if path.startswith("/") or _DRIVE.match(path):
         raise BadArchive(
-            f"The zip file holds a path from the root of a disk ({shown}); zip the folder itself, without full paths."
+            f"The zip file holds a path from the root of a disk ({shown}); zip the folder itself, without full paths.",
+            trick="a path from the root of a disk",
         )
     if ".." in path.split("/"):
-        raise BadArchive(f"The zip file holds a path that leads out of its folder ({shown}); remove it and zip again.")
+        raise BadArchive(
+            f"The zip file holds a path that leads out of its folder ({shown}); remove it and zip again.",
+            trick="a path that leads out of its folder",
+        )
     parts = parts_of(path)
     if not parts:
         raise BadArchive("The zip file holds an entry without a name; make the zip file again.")
@@ -71,12 +76,13 @@ def refuse_collisions(paths: Iterable[str]) -> None:
     for path in paths:
         key = tuple(unicodedata.normalize("NFC", part).casefold() for part in parts_of(path))
         if key in files:
-            raise BadArchive(_collision(files[key], path))
+            raise BadArchive(_collision(files[key], path), trick="two files that are one")
         files[key] = path
     for key, path in files.items():
         for length in range(1, len(key)):
             if key[:length] in files:
-                raise BadArchive(_collision(files[key[:length]], path))
+                words = _collision(files[key[:length]], path)
+                raise BadArchive(words, trick="a file that is a folder too")
 
 
 def _collision(first: str, second: str) -> str:

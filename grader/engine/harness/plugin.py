@@ -180,6 +180,7 @@ class CheckPlugin:
         return report
 
     def _note(self, item: pytest.Item, error: BaseException | None, detail: str, seconds: float) -> None:
+        self._session.note_fault(error)
         _, spent, _ = self._verdicts.get(item.nodeid, (None, 0.0, 0.0))
         own = max(0.0, seconds - self._started_in.pop(item.nodeid, 0.0))
         self._verdicts[item.nodeid] = (verdict_of(error, detail), spent + own, take_award())

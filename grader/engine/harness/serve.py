@@ -87,6 +87,7 @@ def _judge(job: Job, worker: _Worker) -> dict[str, object]:
         "files": [[facts.path, facts.status, facts.note] for facts in report.files],
         "load_fault": str(session.load_fault or ""),
         "sandboxes": session.sandboxes,
+        "breaches": session.breaches(),
         "names": [name for name in job.names if name in report.names and not report.names[name].supplied],
     }
 

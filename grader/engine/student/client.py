@@ -24,6 +24,7 @@ from grader.domain.errors import (
     WrongResult,
 )
 from grader.engine.student.accidents import Accident, accident_of, ends_the_context, sentence_of
+from grader.engine.student.breaches import Breach
 from grader.engine.wire.frames import FramePipe, WireClosed, WireError, WireTimeout
 from grader.engine.wire.messages import PROTOCOL_VERSION, REPLIES, Kind, Message, receive, send
 from grader.kit.text import one_line, plain
@@ -48,6 +49,7 @@ class ProbeClient:
         self._serial = 0
         self._output: list[str] = []
         self.is_open = True
+        self.breaches: list[Breach] = []
         self.deadline: float | None = None
         self.ready: dict[str, Any] = {}
 
@@ -55,7 +57,7 @@ class ProbeClient:
         """Take the READY message, which a warm sandbox has sent already."""
         message = self._receive(time.monotonic() + timeout_s)
         if message.kind is not Kind.READY or message.body.get("protocol") != PROTOCOL_VERSION:
-            raise self._violation("the sandbox did not start as it should")
+            raise self._violation(Breach.UNASKED, "the sandbox did not start as it should")
         self.ready = message.body
 
     def request(self, kind: Kind, body: dict[str, Any], *, timeout_s: float | None = None) -> dict[str, Any]:
@@ -69,7 +71,7 @@ class ProbeClient:
         self._ask(kind, body, deadline)
         message = self._receive(deadline)
         if message.kind is Kind.EVENT:
-            raise self._violation("an event came where an answer was due")
+            raise self._violation(Breach.UNASKED, "an event came where an answer was due")
         return self._answer(message)
 
     def converse(
@@ -89,7 +91,7 @@ class ProbeClient:
             if message.kind is not Kind.EVENT:
                 return self._answer(message)
             if not going:
-                raise self._violation("the sandbox went on after it was told to stop")
+                raise self._violation(Breach.UNASKED, "the sandbox went on after it was told to stop")
             going = on_event(message.body)
             self._send(Kind.GO_ON if going else Kind.STOP, {}, deadline)
 
@@ -97,6 +99,15 @@ class ProbeClient:
         """What the student's code printed since the last call, made safe to show."""
         text, self._output = "".join(self._output), []
         return plain(text, limit=OUTPUT_CHARACTERS)
+
+    def has_spoken_unasked(self) -> bool:
+        """Whether bytes lie there while nothing is asked; then the conversation is over, and the breach is noted."""
+        if not self.is_open or not self._pipe.has_bytes():
+            return False
+        # No check is hurt: it has its result, and the next one gets another sandbox.
+        self.breaches.append(Breach.UNASKED)
+        self.close()
+        return True
 
     def close(self) -> None:
         if self.is_open:
@@ -114,6 +125,9 @@ class ProbeClient:
     def _ask(self, kind: Kind, body: dict[str, Any], deadline: float | None) -> None:
         if not self.is_open:
             raise ProbeDied("The process that ran your code had already ended in this check.")
+        if self._pipe.has_bytes():
+            # Nothing was under way: an answer that came before its question knows nothing of it.
+            raise self._violation(Breach.UNASKED, "bytes came before anything was asked")
         self._serial += 1
         self._send(kind, body, deadline)
 
@@ -133,9 +147,9 @@ class ProbeClient:
         except WireClosed as error:
             raise self._death() from error
         except WireError as error:
-            raise self._violation(str(error)) from error
+            raise self._violation(Breach.MALFORMED, str(error)) from error
         if message.kind not in REPLIES or message.serial != self._serial:
-            raise self._violation("an answer came that was not asked for")
+            raise self._violation(Breach.UNASKED, "an answer came that was not asked for")
         output = message.body.get("output", "")
         if type(output) is str and output:
             self._output.append(output[:OUTPUT_CHARACTERS])
@@ -153,8 +167,8 @@ class ProbeClient:
                 raise NotDefined(text)
             if body.get("code") == "unsendable":
                 raise WrongResult(text)
-            raise ProtocolViolation(f"The sandbox refused a request: {text}")
-        raise self._violation("the sandbox said it was ready a second time")
+            raise ProtocolViolation(f"The sandbox refused a request: {text}", is_form=False)
+        raise self._violation(Breach.UNASKED, "the sandbox said it was ready a second time")
 
     def _raised(self, body: dict[str, Any], text: str) -> StudentRaised | DeviceLost:
         """The exception that a RAISED reply stands for. Its words are a claim: see `accidents.py`."""
@@ -191,10 +205,11 @@ class ProbeClient:
     def _death(self) -> StudentFault:
         return ProbeDied(self._end(EndingReason.EXITED).sentence())
 
-    def _violation(self, detail: str) -> StudentFault:
+    def _violation(self, breach: Breach, detail: str) -> StudentFault:
+        self.breaches.append(breach)
         self._end(EndingReason.KILLED)
         fault = ProtocolViolation(
-            "Your code disturbed the grader's connection to it, so this check could not be finished."
+            "Your code disturbed the grader's connection to it, so this check could not be finished.", is_form=False
         )
         fault.add_note(detail)
         return fault

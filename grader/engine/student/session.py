@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from grader.domain.errors import NotDefined, StudentFault
+from grader.domain.errors import NotDefined, ProtocolViolation, StudentFault
+from grader.engine.student.breaches import Breach
 from grader.engine.student.client import ProbeClient
 from grader.engine.student.proxy import RemoteModule, RemoteObject, proxy_for, remote_call
 from grader.engine.student.replies import LoadReport, checked
@@ -49,6 +50,7 @@ class Session:
         self._tapes: list[int] = []
         self._cache: dict[str, Any] = {}
         self._divergence = ""
+        self._breaches: list[Breach] = []
         self.load_report = LoadReport()
         self.load_fault: StudentFault | None = None
         self.load_s = 0.0
@@ -84,7 +86,18 @@ class Session:
             except StudentFault:
                 # The check has its result already; the next one starts with a fresh sandbox.
                 client.close()
+        client.has_spoken_unasked()
         return client.take_output()
+
+    def note_fault(self, fault: BaseException | None) -> None:
+        """Remember a fault that is a breach, unless the conversation has noted it and ended by itself."""
+        if isinstance(fault, ProtocolViolation) and fault.is_form:
+            self._breaches.append(Breach.FORM)
+
+    def breaches(self) -> dict[str, int]:
+        """How often each kind was met in this run."""
+        found = [*self._breaches, *(self._client.breaches if self._client is not None else ())]
+        return {str(kind): found.count(kind) for kind in Breach if kind in found}
 
     def note_divergence(self, sentence: str) -> None:
         """How the check's last training ended, if it was for want of a finite loss; empty if not."""
@@ -173,6 +186,8 @@ class Session:
             raise self.load_fault
         client = self._connect()
         self.sandboxes += 1
+        if self._client is not None:
+            self._breaches += self._client.breaches
         self._client = client
         started = time.monotonic()
         try:

@@ -117,6 +117,12 @@ class FramePipe:
         header = bytes(self._read_exactly(header_length, deadline))
         return Frame(kind, serial, header, self._read_exactly(payload_length, deadline))
 
+    def has_bytes(self) -> bool:
+        """Whether something lies there to be read; the end of the pipe is nothing."""
+        poller = select.poll()
+        poller.register(self._read_fd, select.POLLIN)
+        return any(event & select.POLLIN for _, event in poller.poll(0))
+
     def close(self) -> None:
         if self._closed:
             return

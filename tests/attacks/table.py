@@ -1,0 +1,64 @@
+"""docs/attacks.md, made from how every idea ended."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections.abc import Mapping, Sequence
+
+from tests.attacks.idea import FAMILIES, Idea
+from tests.attacks.judging import Ended
+
+HEAD = """# Attacks
+
+Hostile hand-ins, one file each in `tests/attacks/ideas/`: what is handed in, and how its grading must end. `make test` runs
+all of them under bwrap and a selection under Docker; `make attacks` runs all of them on every backend that can be used
+on the machine and writes this page.
+
+Every idea is graded by `tests/attacks/specs/target`: outputs, gradients, counts, many calls with fresh inputs, a training
+with held-out labels, a trace, a replay, a written answer, a check that only staff see. While they run, a file, two
+listening sockets, a process, a variable of the worker's and somebody else's sandbox hold a secret: it appears in no
+report, nobody comes to them, and they are as before in the end. After each idea that exhausts or escapes, and after all, a right
+hand-in is graded on the same engine and gets full marks.
+
+A cell says what the run came to: points of those that the same hand-in gets without the idea, or "rejected" at intake; why
+sandboxes ended, where it was not we who stopped them; "marked" where staff see that something looks deliberate.
+"LOST" would be an idea that won or harmed. A dash: the backend could not be used where this page was made.
+"""
+
+
+def document(ideas: Sequence[Idea], ended: Mapping[str, Mapping[str, Ended] | None]) -> str:
+    """The page; `ended` holds for each backend how each idea ended, or None."""
+    used = ", ".join(name for name, found in ended.items() if found)
+    made = f"Made by `make attacks` on {os.cpu_count()} processors of {platform.machine()}, Linux {platform.release()}; used: {used}.\n"
+    parts = [HEAD, made]
+    for family, aim in FAMILIES.items():
+        of_family = [idea for idea in ideas if idea.family == family]
+        parts += [f"## {family}: {aim} ({len(of_family)})\n", _table(of_family, ended)]
+    residual = [idea for idea in ideas if idea.residual]
+    lines = [f"- `{idea.name}`: {idea.residual}" for idea in residual]
+    parts += [
+        "## What is won all the same\n",
+        "[threat-model.md](threat-model.md) says why.\n",
+        "\n".join(lines) + "\n",
+    ]
+    return "\n".join(parts)
+
+
+def _table(ideas: Sequence[Idea], ended: Mapping[str, Mapping[str, Ended] | None]) -> str:
+    heads = ["idea", "what is tried", *ended]
+    rows = ["| " + " | ".join(heads) + " |", "| " + " | ".join("---" for _ in heads) + " |"]
+    for idea in ideas:
+        cells = [_cell(idea, found) for found in ended.values()]
+        rows.append("| " + " | ".join([f"`{idea.name}`", idea.what.replace("|", "\\|"), *cells]) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def _cell(idea: Idea, found: Mapping[str, Ended] | None) -> str:
+    return found[idea.name].summary if found and idea.name in found else "–"
+
+
+def names_in(page: str) -> list[str]:
+    """The ideas that a page lists, in its order."""
+    return re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
