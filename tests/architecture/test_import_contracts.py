@@ -15,6 +15,7 @@ BROAD_HANDLERS = {
     "grader/web/errors.py": "the same for pages",
     "grader/engine/probe": "student code may raise anything at all",
     "grader/storage/objects.py": "each library behind fsspec has errors of its own for a network that does not work",
+    "grader/engine/sandbox/forking": "a job's edge, in its sandbox: what could not be set up is told on standard error",
     "grader/engine/sandbox/pool.py": "the refill thread's edge: a failure is handed to whoever waits",
 }
 
@@ -54,8 +55,8 @@ def test_specs_import_nothing_of_ours_but_the_door():
 def test_nothing_is_ever_unpickled():
     modules = ("pickle", "marshal", "shelve", "dill")
     for path in sorted((ROOT / "grader").rglob("*.py")):
-        if "probe" in path.parts:
-            continue
+        if "probe" in path.parts or "forking" in path.parts:
+            continue  # inside a sandbox
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func)

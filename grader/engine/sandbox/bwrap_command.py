@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from grader.engine.sandbox.base import SandboxProfile
-from grader.engine.sandbox.environment import SCRATCH, probe_command, probe_environment
-from grader.engine.sandbox.trees import SandboxTrees, python_inside
+from grader.engine.sandbox.environment import SCRATCH, probe_environment
+from grader.engine.sandbox.trees import SandboxTrees
 
 INSIDE_UID = "65534"
 # Kernel addresses and host-wide statistics that a new /proc still shows.
@@ -53,14 +53,17 @@ def sandbox_options(
     return options
 
 
-def bwrap_command(bwrap: str, profile: SandboxProfile, *, options_fd: int, seccomp_fd: int) -> list[str]:
-    """The options travel in a file, so that the process table inside shows no path of the host."""
-    command = probe_command(profile, python_inside())
-    return [bwrap, "--args", str(options_fd), "--seccomp", str(seccomp_fd), "--", *command]
-
-
 def launch_limits(profile: SandboxProfile, *, own_uid: bool) -> list[str]:
     """Launcher instructions for the limits of single processes."""
+    return [
+        text
+        for name, soft, hard in process_limits(profile, own_uid=own_uid)
+        for text in ("limit", name, str(soft), str(hard))
+    ]
+
+
+def process_limits(profile: SandboxProfile, *, own_uid: bool) -> list[tuple[str, int, int]]:
+    """Limits of single processes, as (name of RLIMIT_, soft, hard)."""
     limits = [
         ("NOFILE", profile.open_files, profile.open_files),
         ("FSIZE", profile.file_bytes, profile.file_bytes),
@@ -72,4 +75,4 @@ def launch_limits(profile: SandboxProfile, *, own_uid: bool) -> list[str]:
     if own_uid:
         # Counted per uid: only right for a uid that nobody else uses. A second net below the pids group.
         limits.append(("NPROC", profile.processes + EXTRA_TASKS, profile.processes + EXTRA_TASKS))
-    return [text for name, soft, hard in limits for text in ("limit", name, str(soft), str(hard))]
+    return limits

@@ -25,6 +25,7 @@ KNOWN_GAPS: dict[str, dict[str, str]] = {
     "bwrap": {},
     "docker": {},
     "docker/runsc": {},
+    "fork": {},
     # Registered without --oci-seccomp; never chosen by itself.
     "docker/runsc-open": dict.fromkeys(
         (

@@ -10,7 +10,9 @@ from grader.domain.errors import BadArguments, NoSandbox
 from grader.engine.sandbox.base import Readiness, SandboxBackend
 from grader.engine.sandbox.runtimes import RuntimeChoice
 
-NAMES = ("docker", "bwrap")
+# In the order in which they are tried where none is named. The rest is taken by name only.
+AUTOMATIC = ("docker", "bwrap")
+NAMES = (*AUTOMATIC, "fork")
 VARIABLE = "GRADER_SANDBOX"
 IMAGE_VARIABLE = "GRADER_SANDBOX_IMAGE"
 RUNTIME_VARIABLE = "GRADER_DOCKER_RUNTIME"
@@ -37,7 +39,7 @@ def choose(name: str | None = None) -> SandboxBackend:
     if wanted is not None and wanted not in NAMES:
         raise BadArguments(f"there is no sandbox called {wanted!r}; choose one of {', '.join(NAMES)}")
     found = []
-    for candidate in NAMES if wanted is None else (wanted,):
+    for candidate in AUTOMATIC if wanted is None else (wanted,):
         backend = make(candidate)
         readiness = backend.check()
         if readiness.usable:
@@ -82,6 +84,10 @@ def make(name: str) -> SandboxBackend:
         return DockerBackend(
             image=os.environ.get(IMAGE_VARIABLE) or None, runtime=os.environ.get(RUNTIME_VARIABLE) or None
         )
+    if name == "fork":
+        from grader.engine.sandbox.fork import ForkBackend
+
+        return ForkBackend()
     from grader.engine.sandbox.bwrap import BwrapBackend
 
     return BwrapBackend()

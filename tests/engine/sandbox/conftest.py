@@ -38,6 +38,12 @@ def bwrap() -> SandboxBackend:
 
 
 @pytest.fixture(scope="session")
+def fork() -> SandboxBackend:
+    """One fork server for all tests that take the backend as it is."""
+    return _usable("fork")
+
+
+@pytest.fixture(scope="session")
 def docker() -> SandboxBackend:
     return _usable("docker")
 

@@ -15,7 +15,8 @@ import pytest
 from grader.domain.ending import EndingReason
 from grader.domain.errors import NoSandbox
 from grader.engine.sandbox.base import Sandbox, SandboxBackend, SandboxProfile
-from grader.engine.sandbox.bwrap import FIRST_UID, LAUNCHER, UIDS, BwrapBackend
+from grader.engine.sandbox.bwrap import BwrapBackend
+from grader.engine.sandbox.bwrap_start import FIRST_UID, LAUNCHER, UIDS
 from grader.engine.sandbox.cgroups import GroupTree
 from grader.engine.sandbox.conformance_trial import SMALL, outcome, processes_with, read_line, real_identity, started
 

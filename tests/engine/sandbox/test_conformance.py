@@ -8,7 +8,7 @@ from grader.engine.sandbox.base import SandboxBackend
 from grader.engine.sandbox.conformance import BEHAVIOURS, KNOWN_GAPS, QUICK, examine
 from grader.engine.sandbox.conformance_trial import Behaviour, Nonconforming
 
-BACKENDS = ["bwrap", pytest.param("docker", marks=pytest.mark.docker)]
+BACKENDS = ["bwrap", "fork", pytest.param("docker", marks=pytest.mark.docker)]
 
 
 @pytest.mark.sandbox

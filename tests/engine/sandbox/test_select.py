@@ -59,4 +59,13 @@ def test_a_name_that_does_not_exist(usable: set[str]) -> None:
 
 
 def test_readiness_covers_every_backend(usable: set[str]) -> None:
-    assert [readiness.backend for readiness in select.readiness()] == ["docker", "bwrap"]
+    assert [readiness.backend for readiness in select.readiness()] == ["docker", "bwrap", "fork"]
+
+
+def test_the_fork_server_is_taken_by_name_only(usable: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    usable.add("fork")
+    with pytest.raises(NoSandbox, match="install docker"):
+        select.choose()
+    assert select.choose("fork").name == "fork"
+    monkeypatch.setenv("GRADER_SANDBOX", "fork")
+    assert select.choose().name == "fork"
