@@ -44,7 +44,7 @@ class Note:
 
 
 class ControlClosed(ConnectionError):
-    """The other side of the control socket is gone."""
+    """The other side of the control socket is gone, or out of its mind: what it sent is no note."""
 
 
 class Control:
@@ -75,7 +75,7 @@ class Control:
         """The next note.
 
         Raises:
-            ControlClosed: end of file.
+            ControlClosed: end of file, or bytes that are no note.
             TimeoutError: nothing came in time.
 
         """
@@ -88,8 +88,8 @@ class Control:
             packed = self._exactly(LENGTH.unpack(prefix)[0])
         except (ConnectionResetError, BrokenPipeError) as error:
             raise ControlClosed("the other process is gone") from error
-        unpacked = msgpack.unpackb(packed, raw=False, strict_map_key=False, max_bin_len=len(packed))
-        return Note(Word(unpacked["word"]), unpacked["fields"], tuple(descriptors))
+        word, fields = _read(packed)
+        return Note(word, fields, tuple(descriptors))
 
     def shut(self) -> None:
         """Whoever receives, on either side and in any thread, hears that it is over. Idempotent."""
@@ -107,3 +107,14 @@ class Control:
                 raise ControlClosed("the other process is gone")
             received += chunk
         return bytes(received)
+
+
+def _read(packed: bytes) -> tuple[Word, dict[str, Any]]:
+    try:
+        unpacked = msgpack.unpackb(packed, raw=False, strict_map_key=False, max_bin_len=len(packed))
+        word, fields = Word(unpacked["word"]), unpacked["fields"]
+    except (ValueError, TypeError, KeyError, msgpack.exceptions.UnpackException) as error:
+        raise ControlClosed("the other process sent what is no note") from error
+    if type(fields) is not dict or any(type(name) is not str for name in fields):
+        raise ControlClosed("the other process sent what is no note")
+    return word, fields
