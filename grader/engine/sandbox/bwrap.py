@@ -66,7 +66,7 @@ class BwrapSandbox(HeldSandbox):
     def _stop(self) -> None:
         self._process.kill()
 
-    def _wait(self, seconds: float | None) -> bool:
+    def _wait(self, seconds: float) -> bool:
         try:
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:

@@ -17,17 +17,16 @@ import struct
 import threading
 import time
 import weakref
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from grader.domain.errors import NoSandbox, SandboxLost
-from grader.engine.sandbox import seccomp
 from grader.engine.sandbox.base import Readiness, Sandbox, SandboxProfile
 from grader.engine.sandbox.bwrap_command import HIDDEN_PROC_FILES, process_limits
 from grader.engine.sandbox.bwrap_start import find_bwrap, missing_parts, try_one
 from grader.engine.sandbox.cgroups import Group, GroupTree, NoCgroup
 from grader.engine.sandbox.environment import probe_environment
-from grader.engine.sandbox.fork_wall import ForkServer, monotonic_left, start_server, wall_trees
+from grader.engine.sandbox.fork_servers import ForkServers
+from grader.engine.sandbox.fork_wall import ForkServer, Walls, wall_trees
 from grader.engine.sandbox.forking import orders
 from grader.engine.sandbox.held import HeldSandbox, group_name, limits_of, reap_groups
 from grader.engine.sandbox.trees import SandboxTrees, find_trees, packages_folder
@@ -57,13 +56,16 @@ class ForkSandbox(HeldSandbox):
         profile: SandboxProfile,
         *,
         ends: tuple[int, int, int],
-        pool: _Servers,
+        pool: ForkServers,
         server: ForkServer,
+        owner: object,
     ) -> None:
         write_fd, read_fd, error_fd = ends
         super().__init__(name, group, profile, write_fd=write_fd, read_fd=read_fd, error_fd=error_fd)
         self._host = host
         self._pool = pool
+        # A backend that is collected ends its fork servers.
+        self._owner = owner
         self._server: ForkServer | None = server
         self._status: int | None = None
         self._over = False
@@ -75,14 +77,14 @@ class ForkSandbox(HeldSandbox):
     def _stop(self) -> None:
         """The group's end is the job's."""
 
-    def _wait(self, seconds: float | None) -> bool:
+    def _wait(self, seconds: float) -> bool:
         """Hear the job's first process out: its one message, or the end of the socket that it alone holds."""
         with self._hearing:
             if self._over:
                 return True
             poller = select.poll()
             poller.register(self._host, select.POLLIN)
-            if not poller.poll(None if seconds is None else seconds * 1000):
+            if not poller.poll(seconds * 1000):
                 return False
             self._over = True
             with contextlib.suppress(OSError):
@@ -92,8 +94,9 @@ class ForkSandbox(HeldSandbox):
     def _exit_code(self) -> int | None:
         if self._status is not None:
             return os.waitstatus_to_exitcode(self._status)
-        # Killed by us together with the one who would have told.
-        return None if self._killed_for is None else -signal.SIGKILL
+        # By us, together with the one who would have told; or by a job that found a way to end its first process.
+        is_its_own = self._killed_for is not None or (self._server is not None and self._server.outlives_its_jobs())
+        return -signal.SIGKILL if is_its_own else None
 
     def _released(self) -> None:
         self._host.close()
@@ -102,92 +105,16 @@ class ForkSandbox(HeldSandbox):
             self._server = None
 
 
-class _Servers:
-    """The fork servers of a backend: one that takes orders, and older ones that wait for their last job's end."""
-
-    def __init__(self, trees: SandboxTrees, groups: GroupTree, bwrap: str, jobs_of_a_server: int) -> None:
-        self._trees = trees
-        self._groups = groups
-        self._bwrap = bwrap
-        self._jobs_of_a_server = jobs_of_a_server
-        self._starter = ThreadPoolExecutor(1, thread_name_prefix="fork-server-starter")
-        self._lock = threading.Lock()
-        self._starting = threading.Lock()
-        self._current: ForkServer | None = None
-        self._all: list[ForkServer] = []
-        self._filters: tuple[bytes, bytes] | None = None
-        self._is_closed = False
-
-    def take(self) -> ForkServer:
-        """A fork server that takes orders, with one job counted on it; started if there is none."""
-        # One at a time: who comes while it starts waits for it.
-        with self._starting:
-            with self._lock:
-                server = self._current
-            if server is None or not server.is_alive() or server.jobs_begun >= self._jobs_of_a_server:
-                fresh = self._start()
-                self.retire(server)
-                server = fresh
-            with self._lock:
-                server.jobs_begun += 1
-                server.jobs_alive += 1
-            return server
-
-    def retire(self, server: ForkServer | None) -> None:
-        """Give it no more orders; it goes with its last job."""
-        if server is None:
-            return
-        with self._lock:
-            server.is_retired = True
-            if self._current is server:
-                self._current = None
-        self._close_if_done(server)
-
-    def job_ended(self, server: ForkServer) -> None:
-        with self._lock:
-            server.jobs_alive -= 1
-        self._close_if_done(server)
-
-    def close(self) -> None:
-        with self._lock:
-            self._is_closed = True
-            servers, self._all, self._current = self._all, [], None
-        for server in servers:
-            server.close()
-        self._starter.shutdown(wait=False)
-
-    def pids(self) -> list[int]:
-        """The outer processes of every wall that stands."""
-        with self._lock:
-            return [server.pid for server in self._all if server.is_alive()]
-
-    def _close_if_done(self, server: ForkServer) -> None:
-        with self._lock:
-            if not server.is_retired or server.jobs_alive or server not in self._all:
-                return
-            self._all.remove(server)
-        server.close()
-
-    def _start(self) -> ForkServer:
-        if self._filters is None:
-            self._filters = (
-                seccomp.compile_filter(seccomp.profile_text()),
-                seccomp.compile_filter(seccomp.fork_server_profile()),
-            )
-        server = start_server(self._bwrap, self._trees, self._groups, self._starter, *self._filters)
-        try:
-            server.await_ready()
-        except SandboxLost:
-            server.close()
-            raise
-        with self._lock:
-            self._current = server
-            self._all.append(server)
-        return server
-
-
 class ForkBackend:
-    """Starts jobs by a fork server, which it starts when the first one is asked for."""
+    """Starts jobs by a fork server, which it starts when the first one is asked for.
+
+    Args:
+        groups, packages, trees: as for bwrap.
+        jobs_of_a_server: after so many the next jobs come from another one.
+        forked_within_s: how long a start waits for its fork.
+        preload: whether it imports torch and all that; without, a job imports it for itself.
+
+    """
 
     name = "fork"
 
@@ -198,12 +125,17 @@ class ForkBackend:
         packages: Path | None = None,
         trees: SandboxTrees | None = None,
         jobs_of_a_server: int = JOBS_OF_A_SERVER,
+        forked_within_s: float = FORKED_WITHIN_S,
+        preload: bool = True,
     ) -> None:
         self._groups = groups or GroupTree()
         self._trees = wall_trees(trees or find_trees(packages or packages_folder()))
         self._bwrap = find_bwrap()
+        # None of these knows this object, or it would never be collected.
+        walls = Walls(bwrap=str(self._bwrap), trees=self._trees, groups=self._groups, preload=preload)
         self._jobs_of_a_server = jobs_of_a_server
-        self._servers = _Servers(self._trees, self._groups, str(self._bwrap), jobs_of_a_server)
+        self._forked_within_s = forked_within_s
+        self._servers = ForkServers(walls.start, jobs_of_a_server)
         # At the process's end, too: the groups of its walls are not left for the next one's `reap`.
         self._finalizer = weakref.finalize(self, self._servers.close)
 
@@ -256,7 +188,7 @@ class ForkBackend:
         self._finalizer()
 
     def _fork(self, name: str, server: ForkServer, group: Group, profile: SandboxProfile, order: bytes) -> Sandbox:
-        deadline = time.monotonic() + FORKED_WITHIN_S
+        deadline = time.monotonic() + self._forked_within_s
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
             pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(3)]
             for number, (read_fd, write_fd) in enumerate(pipes):
@@ -268,7 +200,7 @@ class ForkBackend:
             theirs.callback(job.close)
             host.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
             far_ends = [pipes[0][0], pipes[1][1], pipes[2][1], job.fileno()]
-            server.send(order, far_ends, monotonic_left(deadline))
+            server.send(order, far_ends, _left(deadline))
             theirs.close()
             pid = _hear_number(host, deadline)
             for file in group.join_files:
@@ -277,6 +209,7 @@ class ForkBackend:
             sandbox = ForkSandbox(
                 name, host, group, profile,
                 ends=(pipes[0][1], pipes[1][0], pipes[2][0]), pool=self._servers, server=server,
+                owner=self,
             )  # fmt: skip
             ours.pop_all()
             return sandbox
@@ -304,6 +237,11 @@ def order_for(profile: SandboxProfile) -> bytes:
     return order
 
 
+def _left(deadline: float) -> float:
+    """Seconds to a deadline, never none at all."""
+    return max(0.001, deadline - time.monotonic())
+
+
 def _hear_number(host: socket.socket, deadline: float) -> int:
     """This machine's number of the process that says it is there, as the kernel attests it.
 
@@ -311,7 +249,7 @@ def _hear_number(host: socket.socket, deadline: float) -> int:
         SandboxLost: nobody did in time.
 
     """
-    host.settimeout(monotonic_left(deadline))
+    host.settimeout(_left(deadline))
     try:
         said, ancillary, _, _ = host.recvmsg(64, socket.CMSG_SPACE(_CREDENTIALS.size))
     except TimeoutError as error:

@@ -12,7 +12,6 @@ import os
 import secrets
 import socket
 import subprocess
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -32,12 +31,15 @@ from grader.engine.sandbox.trees import PROBE_ROOT, SandboxTrees, Tree, python_i
 
 # What the fork server itself may use. It computes nothing but its imports; a job counts for itself from its start on.
 SERVER = SandboxProfile(
-    memory_bytes=2 * 2**30, scratch_bytes=64 * 2**20, shm_bytes=2**20, processes=128, open_files=1024,
-    cpu_s=24 * 3600, cpus=2.0, warm=True,
+    memory_bytes=2 * 2**30, scratch_bytes=64 * 2**20, shm_bytes=2**20, processes=128,
+    # A job cannot have more than this: what a profile asks for must fit below.
+    open_files=65536, file_bytes=2**40, cpu_s=24 * 3600, cpus=2.0,
 )  # fmt: skip
 # Imports take about 3 s on a quiet core.
 READY_WITHIN_S = 120.0
 CLOSES_WITHIN_S = 2.0
+# bwrap outside ends some milliseconds after what is inside.
+SURVIVES_S = 0.5
 # Room in the server's own command line for the title of a job.
 TITLE_ROOM = "." * 512
 # bwrap outside, its first process inside.
@@ -84,7 +86,7 @@ def wall_options(trees: SandboxTrees, sources: dict[str, str]) -> list[str]:
 
 
 class ForkServer:
-    """One wall with its fork server. Not safe for use by several threads but for `send` and `is_alive`."""
+    """One wall with its fork server. `send` and `is_alive` are safe for use by several threads."""
 
     def __init__(self, process: subprocess.Popen[bytes], control: socket.socket, group: Group, owner: object) -> None:
         self._process = process
@@ -97,7 +99,7 @@ class ForkServer:
             raise SandboxLost("the fork server was started without a pipe; this is a bug")
         self._drain = self._stderr.drain(os.dup(process.stderr.fileno()))
         process.stderr.close()
-        # Counted by the backend, under its lock.
+        # Counted by ForkServers, under its lock.
         self.jobs_begun = 0
         self.jobs_alive = 0
         self.is_retired = False
@@ -137,6 +139,12 @@ class ForkServer:
         self._control.settimeout(timeout_s)
         socket.send_fds(self._control, [order], list(descriptors))
 
+    def outlives_its_jobs(self) -> bool:
+        """Whether it still lives a moment after a job of it ended without a word."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(SURVIVES_S)
+        return self.is_alive()
+
     def last_words(self) -> str:
         self._drain.join(0.5)
         said = self._stderr.text().strip().splitlines()
@@ -157,53 +165,78 @@ class ForkServer:
         self._group.remove()
 
 
-def start_server(
-    bwrap: str, trees: SandboxTrees, groups: GroupTree, starter: ThreadPoolExecutor, job_filter: bytes, program: bytes
-) -> ForkServer:
-    """Start a wall and return before its imports are done. `program` is the fork server's own filter.
+class Walls:
+    """Makes fork servers, from one thread that lives as long as this.
 
-    Raises:
-        NoSandbox: there is no memory group here.
-        SandboxLost: the kernel refused something; trying again may work.
+    Args:
+        bwrap: the program's path.
+        trees: what is bound, the code of the fork server included.
+        groups: where its control group is made.
+        preload: whether it imports torch and all that usually goes with it.
 
     """
-    uid = new_uid()
-    try:
-        group = groups.make(group_name(uid, secrets.token_hex(4)))
-    except NoCgroup as error:
-        raise NoSandbox(f"the fork server needs a memory control group: {error}") from error
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    filter_fd = seccomp.filter_descriptor(job_filter)
-    command = [
-        python_inside(), "-u", "-m", f"{_MODULE}.server", str(theirs.fileno()), str(filter_fd), TITLE_ROOM,
-    ]  # fmt: skip
-    try:
-        group.limit(limits_of(SERVER, EXTRA_TASKS))
-        process = starter.submit(
-            lambda: start_bwrap(
-                bwrap,
-                command,
-                options=wall_options(trees, staged_sources(trees)),
-                trees=trees,
+
+    def __init__(self, *, bwrap: str, trees: SandboxTrees, groups: GroupTree, preload: bool) -> None:
+        self._bwrap = bwrap
+        self._trees = trees
+        self._groups = groups
+        self._preload = preload
+        self._starter = ThreadPoolExecutor(1, thread_name_prefix="fork-server-starter")
+        self._filters: tuple[bytes, bytes] | None = None
+
+    def start(self) -> ForkServer:
+        """A fork server that takes orders.
+
+        Raises:
+            NoSandbox: there is no memory group here.
+            SandboxLost: the kernel refused something, or it was not ready in time; trying again may work.
+
+        """
+        uid = new_uid()
+        try:
+            group = self._groups.make(group_name(uid, secrets.token_hex(4)))
+        except NoCgroup as error:
+            raise NoSandbox(f"the fork server needs a memory control group: {error}") from error
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            group.limit(limits_of(SERVER, EXTRA_TASKS))
+            process = self._starter.submit(self._spawn, group, uid, theirs.fileno()).result()
+        except (OSError, NoCgroup) as error:
+            ours.close()
+            group.remove()
+            raise SandboxLost(f"the fork server could not be started ({error})") from error
+        finally:
+            theirs.close()
+        server = ForkServer(process, ours, group, self._starter)
+        try:
+            server.await_ready()
+        except SandboxLost:
+            server.close()
+            raise
+        return server
+
+    def _spawn(self, group: Group, uid: int, control_fd: int) -> subprocess.Popen[bytes]:
+        if self._filters is None:
+            self._filters = (
+                seccomp.compile_filter(seccomp.profile_text()),
+                seccomp.compile_filter(seccomp.fork_server_profile()),
+            )
+        for_jobs, for_server = self._filters
+        filter_fd = seccomp.filter_descriptor(for_jobs)
+        load = "everything" if self._preload else "nothing"
+        try:
+            return start_bwrap(
+                self._bwrap,
+                [python_inside(), "-u", "-m", f"{_MODULE}.server", str(control_fd), str(filter_fd), load, TITLE_ROOM],
+                options=wall_options(self._trees, staged_sources(self._trees)),
+                trees=self._trees,
                 group=group,
                 limits=launch_limits(SERVER, own_uid=False),
                 uid=uid,
-                program=program,
+                program=for_server,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                keep=(theirs.fileno(), filter_fd),
+                keep=(control_fd, filter_fd),
             )
-        ).result()
-    except (OSError, NoCgroup) as error:
-        ours.close()
-        group.remove()
-        raise SandboxLost(f"the fork server could not be started ({error})") from error
-    finally:
-        theirs.close()
-        os.close(filter_fd)
-    return ForkServer(process, ours, group, starter)
-
-
-def monotonic_left(deadline: float) -> float:
-    """Seconds to a deadline, never none at all."""
-    return max(0.001, deadline - time.monotonic())
+        finally:
+            os.close(filter_fd)

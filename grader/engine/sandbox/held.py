@@ -63,7 +63,7 @@ class HeldSandbox(ABC):
         """Send the process that holds the others its end; it need not be over when this returns."""
 
     @abstractmethod
-    def _wait(self, seconds: float | None) -> bool:
+    def _wait(self, seconds: float) -> bool:
         """Wait until it has ended; False if it has not in time."""
 
     @abstractmethod
@@ -101,7 +101,7 @@ class HeldSandbox(ABC):
             self._stop()
         # What is number 1 inside takes its namespace along; the group catches what was not there yet.
         all_dead = self._group.kill()
-        self._wait(None if all_dead else DYING_S)
+        self._wait(DYING_S)
         self._ending = classify(self._facts(self._group.facts(), lost=not all_dead))
         self._group.remove()
         self._released()

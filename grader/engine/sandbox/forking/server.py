@@ -3,9 +3,10 @@
 The invariants: it has one thread, has run no operation on a tensor, holds no secret, and reads nothing but orders of
 the host. It knows no job's end; the job's own first process tells the host.
 
-    python -u -m grader.engine.sandbox.forking.server CONTROL FILTER ROOM
+    python -u -m grader.engine.sandbox.forking.server CONTROL FILTER LOAD ROOM
         CONTROL   number of the socket that orders come by
         FILTER    number of a file with the compiled list of system calls of a job
+        LOAD      "everything": import what jobs need; else each does so for itself
         ROOM      any text: the room for a job's title in the process table
 """
 
@@ -82,7 +83,8 @@ def main(arguments: list[str]) -> int:
     with os.fdopen(filter_fd, "rb") as file:
         job_filter = file.read()
     control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=control_fd)
-    load()
+    if arguments[2] == "everything":
+        load()
     threads = len(os.listdir("/proc/self/task"))  # noqa: PTH208
     if threads != 1:
         # A lock held by another thread would stay held for ever in every job.
