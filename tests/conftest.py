@@ -24,6 +24,18 @@ settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("ours")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--examples", type=int, help="as many made-up inputs for each fuzzed target, new ones each time")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The profile of tests/fuzz and of the API's made-up requests: few and always the same, unless asked for more."""
+    asked = config.getoption("--examples")
+    settings.register_profile(
+        "bounded", settings(derandomize=asked is None, database=None, max_examples=asked or 40), print_blob=True
+    )
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _no_settings_of_ours() -> None:
     for name in [name for name in os.environ if name.startswith("GRADER_")]:

@@ -1,0 +1,70 @@
+"""What fuzzing found, one test each: see docs/fuzzing.md. Inputs small enough are kept in corpus/ instead."""
+
+from __future__ import annotations
+
+import struct
+import tracemalloc
+
+import pytest
+
+from grader.answers.formulas import UnreadableFormula, parse
+from grader.answers.given import BadAnswers, read_answers
+from grader.domain.assignment import Limits
+from grader.domain.errors import ProtocolViolation
+from grader.engine.student.replies import FileFacts, checked
+from grader.engine.wire.frames import WireError
+from grader.engine.wire.values import decode
+from grader.formats.cells import safe
+from grader.intake.archive import list_upload
+from tests.fuzz.targets.bounds import within
+from tests.fuzz.targets.written import ANSWER_S
+
+
+@pytest.mark.parametrize("empty", [b"\x90", b"\x80"], ids=["lists", "tables"])
+def test_a_header_of_empty_containers_is_refused_before_they_are_all_made(empty):
+    part = b"\xdc\xff\xff" + empty * 65_535
+    header = b"\xdc" + struct.pack(">H", 20) + part * 20
+    tracemalloc.start()
+    try:
+        with pytest.raises(WireError, match="entries"):
+            decode(header, b"")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 25_000_000
+
+
+@pytest.mark.parametrize("field", ["path", "note"])
+def test_bytes_are_no_text_in_a_reply(field):
+    with pytest.raises(ProtocolViolation):
+        checked(FileFacts, {"path": "a.py", "status": "loaded", field: b"\x1b[31m"})
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["+".join(["(1+K+H+W)^6*(1+K+H+W)^6"] * 24), "+".join(["(1+K+H+W)^12"] * 45), "(1+K+H+W)^12" + "+K/7" * 145],
+)
+def test_a_formula_that_is_all_work_is_refused_soon(text):
+    with within(2 * ANSWER_S), pytest.raises(UnreadableFormula, match="larger than any answer"):
+        parse(text)
+
+
+def test_a_key_of_many_parts_does_not_keep_the_server_busy():
+    with within(1.0), pytest.raises(BadAnswers, match="a key has more than 32 parts"):
+        read_answers(".".join(["a"] * 400_000) + " = 1")
+
+
+def test_a_number_of_thousands_of_digits_is_said_in_our_words():
+    with pytest.raises(BadAnswers, match="a whole number in it is too long"):
+        read_answers(f"a = {'9' * 5000}")
+
+
+@pytest.mark.parametrize("name", [" .", "\u200e.", "..", " .. ", "..."])
+def test_an_upload_named_by_dots_alone_has_a_name_all_the_same(name):
+    listing = list_upload(name, b'{"cells": []}', Limits())
+    assert [entry.base_name for entry in listing.entries] == ["upload"]
+
+
+@pytest.mark.parametrize("cell", ["\ufe66cmd()", "\ufe62 1", "\u3000=1", "\u2003@x", "\u200a-1", "\uff1d1"])
+def test_small_and_wide_signs_and_any_blank_before_them_are_guarded(cell):
+    assert safe(cell) == f"'{cell}"
