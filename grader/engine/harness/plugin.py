@@ -256,7 +256,9 @@ def _seed(text: str) -> None:
 
 def arguments(folder: str) -> Iterator[str]:
     """Pytest's command line for a spec folder: no configuration, plugin or cache from anywhere else."""
-    yield from (folder, "--rootdir", folder, "-c", "/dev/null", "--import-mode=importlib", "-qs", "--tb=short")
+    # Without the cut a conftest.py that anybody put beside or above the folder would run, where the answers are.
+    yield from (folder, "--rootdir", folder, "--confcutdir", folder, "-c", "/dev/null")
+    yield from ("--import-mode=importlib", "-qs", "--tb=short")
     yield "-Wignore"
     # The last two would collect garbage of a process that is about to end: 0.15 s.
     unused = ("cacheprovider", "terminalreporter", "doctest", "junitxml", "unraisableexception", "threadexception")

@@ -143,6 +143,17 @@ def test_the_harness_sees_no_secret_of_ours(bench, by_id, monkeypatch):
         bench.server.close()
 
 
+def test_what_lies_beside_or_above_a_spec_is_not_run(bench, by_id):
+    above = bench.folder.parent / "conftest.py"
+    above.write_text("raise SystemExit('a stranger ran')\n")
+    try:
+        spec = '@check("A1", points=1, title="x")\ndef test_x(student):\n    assert student.f() == 1\n'
+        judgement = bench.judge(spec, "def f():\n    return 1\n", {"A1": (1, 1)})
+    finally:
+        above.unlink()
+    assert by_id(judgement)["A1.x"].status == "passed"
+
+
 def test_killing_a_harness_leaves_nothing(fork_server):
     process, other = HarnessProcess(fork_server), HarnessProcess(fork_server)
     process.await_hello()
