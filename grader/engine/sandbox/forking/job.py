@@ -46,6 +46,8 @@ def run_job(order: orders.Order, descriptors: list[int], job_filter: bytes) -> N
         _mount(order)
         kernel.drop_capabilities()
         kernel.show_to_own_user(shown=False)
+        # The kernel keeps signals from a number 1 that has no handler for them; Python has one for SIGINT.
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         child = os.fork()
         if child == 0:
             _become_job(order, (stdin, stdout, stderr), job_filter)
@@ -103,6 +105,7 @@ def _become_job(order: orders.Order, pipes: tuple[int, int, int], job_filter: by
         os.dup2(descriptor, target)
     kernel.close_from(3)
     os.setsid()
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.chdir(SCRATCH)
     for name, soft, hard in order.limits:
         number = getattr(resource, f"RLIMIT_{name}")
@@ -151,9 +154,12 @@ def _run_program(source: str) -> NoReturn:
 
 
 def _fresh_numbers() -> None:
-    """Random numbers as in a new process: Python's and NumPy's from the kernel, torch's from its one fixed seed."""
+    """Random numbers as in a new process, where each of these seeds itself by the kernel's."""
     importlib.import_module("random").seed()
-    importlib.import_module("numpy.random").seed()
+    for name, seed in (("numpy.random", "seed"), ("torch", "seed")):
+        # What the fork server has not imported seeds itself when the job does.
+        if name in sys.modules:
+            getattr(sys.modules[name], seed)()
 
 
 def _set_title(title: str) -> None:

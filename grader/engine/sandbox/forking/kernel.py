@@ -27,6 +27,8 @@ _FILTER_INSTRUCTION_BYTES = 8
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _CLOSE_RANGE = 436
 _LAST_DESCRIPTOR = 2**32 - 1
+_LARGE_PAGE = 2 * 2**20
+_MADV_COLLAPSE = 25
 
 _libc = ctypes.PyDLL(None, use_errno=True)
 
@@ -95,6 +97,23 @@ def close_from(first: int) -> None:
                     os.close(int(name))
                 except OSError:
                     continue  # the listing's own
+
+
+def use_large_pages() -> None:
+    """Put this process's own memory into pages of 2 MB: a fork then copies hundreds of entries, not tens of thousands.
+
+    A kernel that cannot (before Linux 6.1) leaves it as it is.
+    """
+    with open("/proc/self/maps", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+        lines = [line.split() for line in file]
+    for places, rights, _, _, _, *name in lines:
+        # A file's private pages and the stack stay: they are few.
+        if "w" in rights and (not name or name[0] == "[heap]"):
+            start, end = (int(text, 16) for text in places.split("-"))
+            first, last = -(-start // _LARGE_PAGE), end // _LARGE_PAGE
+            if first < last:
+                size = (last - first) * _LARGE_PAGE
+                _libc.madvise(ctypes.c_void_p(first * _LARGE_PAGE), ctypes.c_size_t(size), _MADV_COLLAPSE)
 
 
 def _prctl(what: int, value: int) -> None:

@@ -47,6 +47,8 @@ def load() -> None:
     importlib.import_module("grader.engine.probe.devices").make_moves_harmless()
     gc.collect()
     gc.freeze()
+    # A fork with all of its memory in small pages takes 18 ms of processor time, its end included; so it takes 5.
+    kernel.use_large_pages()
 
 
 def serve(control: socket.socket, job_filter: bytes) -> None:
