@@ -3,6 +3,10 @@
 The invariant: whatever stands under a digest is whole. On a local path that is a file written elsewhere, synced,
 renamed, and its folder synced; an object store shows an object only when all of it is there.
 
+A local store whose folder is gone (a disk that is not mounted, a network that does not answer) is away, and is never
+begun anew by a process that knew it: what is written into an empty mount point is lost when the disk is back.
+Accepted gap: a process that starts meanwhile takes an empty folder for a new store, so what starts it must mount first.
+
 What nobody names any more is put aside before it goes for good (`grader.service.clearing`), and is found there by
 whoever turns out to need it: so nobody who stores the same bytes at that moment has to hold a lock.
 """
@@ -10,6 +14,7 @@ whoever turns out to need it: so nobody who stores the same bytes at that moment
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
@@ -25,12 +30,17 @@ from typing import IO, Any, BinaryIO, Protocol, cast
 
 from grader.domain.errors import GraderError, SetupError, StorageFull
 from grader.domain.ids import Sha256
-from grader.storage.objects import FULL, BadBlobsUrl, ObjectStore, open_store
+from grader.storage.objects import FULL, BadBlobsUrl, BlobsAway, ObjectStore, open_store
 
 _INCOMING = "incoming"
 _ASIDE = "aside"
 _PREFIX = "upload-"
 _CHUNK_BYTES = 2**20
+# What a folder says that is not there now, or a process that has no file handle left: it may work later.
+_PASSING = {
+    errno.ENOENT, errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.EHOSTDOWN, errno.ETIMEDOUT, errno.ENXIO, errno.ENODEV,
+    errno.EMFILE, errno.ENFILE,
+}  # fmt: skip
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 # A file on its way in to which nobody has written for so long is what a killed process left.
 _ABANDONED_S = 3600.0
@@ -80,8 +90,8 @@ class BlobWriter(Protocol):
 class Blobs:
     """One store. `url` is any fsspec URL: `file:///var/lib/grader/blobs`, `s3://bucket/prefix`, or a plain path.
 
-    Raises BadBlobsUrl when it names no store that there is. With an object store everything below raises BlobsAway when
-    that does not answer, and BadBlobsUrl when it refuses us.
+    Raises BadBlobsUrl when it names no store that there is. Everything below raises BlobsAway when the store does not
+    answer or its folder is gone, and with an object store BadBlobsUrl when it refuses us.
     """
 
     def __init__(self, url: str) -> None:
@@ -89,11 +99,12 @@ class Blobs:
         self._store, self._root = open_store(url)
         self._folder = None if isinstance(self._store, ObjectStore) else Path(self._root)
         self._tidied_at = -_ABANDONED_S
+        self._was_there = False
 
     @contextmanager
     def writer(self) -> Iterator[BlobWriter]:
         """Raises StorageFull when the store takes no more bytes (disk full, quota); nothing is left behind."""
-        with _full_is_said():
+        with _trouble_is_said():
             writer = _Writer(self, self._incoming())
         try:
             yield writer
@@ -226,20 +237,23 @@ class Blobs:
 
     def _read(self, sha256: str) -> bytes:
         for path in (self._path(sha256), self._aside(sha256)):
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(FileNotFoundError), _trouble_is_said(but=errno.ENOENT):
                 return cast("bytes", self._store.cat_file(path))
+        self._require_folder()
         raise _missing(sha256)
 
     @contextmanager
     def _opened(self, sha256: str) -> Iterator[BinaryIO]:
         for path in (self._path(sha256), self._aside(sha256)):
             try:
-                stream = self._store.open(path, "rb")
+                with _trouble_is_said(but=errno.ENOENT):
+                    stream = self._store.open(path, "rb")
             except FileNotFoundError:
                 continue
             with stream:
                 yield stream
             return
+        self._require_folder()
         raise _missing(sha256)
 
     def _size(self, path: str) -> int | None:
@@ -267,11 +281,19 @@ class Blobs:
         if self._folder is None:
             return None
         incoming = self._folder / _INCOMING
-        incoming.mkdir(parents=True, exist_ok=True)
+        if not self._was_there:
+            incoming.mkdir(parents=True, exist_ok=True)
+            self._was_there = True
+        self._require_folder()
         if time.monotonic() - self._tidied_at > _ABANDONED_S:
             self._tidied_at = time.monotonic()
             _remove_abandoned(incoming)
         return incoming
+
+    def _require_folder(self) -> None:
+        """Raises BlobsAway when the local folder that was there is not, or an empty one stands in its place."""
+        if self._folder is not None and self._was_there and not (self._folder / _INCOMING).is_dir():
+            raise BlobsAway
 
     def _keep(self, written: Path, sha256: str) -> None:
         if self._folder is None:
@@ -297,15 +319,15 @@ class _Writer:
         self._size = 0
 
     def write(self, chunk: bytes) -> None:
-        with _full_is_said():
+        with _trouble_is_said():
             self._file.write(chunk)
         self._digest.update(chunk)
         self._size += len(chunk)
 
     def reader(self) -> BinaryIO:
-        with _full_is_said():
+        with _trouble_is_said():
             self._file.flush()
-        return cast("BinaryIO", self._path.open("rb"))
+            return cast("BinaryIO", self._path.open("rb"))
 
     @property
     def sha256(self) -> Sha256:
@@ -313,7 +335,7 @@ class _Writer:
 
     def keep(self) -> StoredBlob:
         sha256 = self.sha256
-        with _full_is_said():
+        with _trouble_is_said():
             self._file.flush()
             os.fsync(self._file.fileno())
             self._blobs._keep(self._path, sha256)  # noqa: SLF001  # one store, two classes
@@ -339,12 +361,14 @@ def _damaged(sha256: str) -> BlobMissing:
 
 
 @contextmanager
-def _full_is_said() -> Iterator[Any]:
+def _trouble_is_said(*, but: int = 0) -> Iterator[Any]:
     try:
         yield
     except OSError as error:
         if error.errno in FULL:
             raise StorageFull from error
+        if error.errno in _PASSING and error.errno != but:
+            raise BlobsAway from error
         raise
 
 
