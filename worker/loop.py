@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from grader.answers.given import unpacked
 from grader.domain.check import Stage
-from grader.domain.errors import BadSpec, DatabaseBusy, GraderError, LeaseLost
+from grader.domain.errors import BadSpec, DatabaseBusy, GraderError, LeaseLost, StorageFull
 from grader.domain.grading import Claim, Queue
 from grader.domain.run import Event, RunReport, RunStatus
 from grader.engine.pipeline import GradeOptions
@@ -161,7 +161,7 @@ class GradingLoop:
             recording.finish(report)
         except LeaseLost:
             raise
-        except BlobsAway as error:
+        except (BlobsAway, StorageFull) as error:
             # The same for every submission while it lasts, so it costs none of them a try, and this machine no trust.
             recording.put_back()
             self._blobs_are_away = True

@@ -2,7 +2,7 @@
 
 The invariant: after the lease was lost nothing more is written, and the grading ends at its next event. The database
 being away is no loss of the lease: what came meanwhile is kept and written once it is back, if the lease still holds.
-The blob store being away, which pictures need, is waited for while heartbeats go on, so that no training is in vain.
+The blob store being away or full, which pictures need, is waited for while heartbeats go on: no training is in vain.
 The accepted gap: a check that is under way when the lease is lost is seen to its end, for nothing.
 """
 
@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from grader.domain.check import CheckResult, CheckStatus, Stage
-from grader.domain.errors import DatabaseBusy, LeaseLost
+from grader.domain.errors import DatabaseBusy, LeaseLost, StorageFull
 from grader.domain.grading import Claim
 from grader.domain.run import Event, RunReport
 from grader.kit.logs import about_now, carried
@@ -164,7 +164,7 @@ class Recording:
         while True:
             try:
                 return step()
-            except BlobsAway as error:
+            except (BlobsAway, StorageFull) as error:
                 if self._is_lost:
                     raise LeaseLost from error
                 if time.monotonic() > ends_at or self._stopping.wait(_RETRY_S):
@@ -177,7 +177,7 @@ class Recording:
             except LeaseLost:
                 log.warning("the lease was lost", extra=self._about)
                 return
-            except BlobsAway as error:
+            except (BlobsAway, StorageFull) as error:
                 log.warning("pictures wait: %s", error, extra=self._about)
             except Exception:
                 # The thread's edge: a picture that cannot be kept must not end the heartbeat. `finish` says it again.
