@@ -25,7 +25,7 @@ from grader.storage.blobs import Blobs
 from grader.storage.database import Database
 from grader.storage.wakeups import CeleryWakeUps
 from worker.bell import Bell
-from worker.lifecycle import at_work, await_blobs, await_schema, open_backend
+from worker.lifecycle import SPECS_PREFIX, at_work, await_blobs, await_schema, open_backend, reap_folders
 from worker.loop import Workplace
 from worker.monitor import monitored
 from worker.settings import WorkerSettings
@@ -61,6 +61,7 @@ def run_worker(settings: WorkerSettings, signals: StopSignals) -> None:
 
 def _work(settings: WorkerSettings, signals: StopSignals, watch: Watch) -> None:
     backend = open_backend(settings.sandbox)
+    reap_folders(Path(tempfile.gettempdir()))
     shares = open_shares(settings, backend)
     blobs = Blobs(settings.blobs_url)
     if not (await_schema(settings.database_url, signals.wait) and await_blobs(blobs, signals.wait)):
@@ -70,7 +71,7 @@ def _work(settings: WorkerSettings, signals: StopSignals, watch: Watch) -> None:
     # A slot writes from two threads: the grading one and the one that keeps the lease.
     database = Database(settings.database_url, CeleryWakeUps(settings.broker_url), pool=2 * settings.jobs + 2)
     with (
-        tempfile.TemporaryDirectory(prefix="grader-specs-") as folder,
+        tempfile.TemporaryDirectory(prefix=f"{SPECS_PREFIX}{os.getpid()}-") as folder,
         Engines(backend, jobs=len(slots) - len(shares), shares=len(shares)) as engines,
     ):
         place = Workplace(

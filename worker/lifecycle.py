@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from grader.domain.errors import DatabaseBusy, GraderError, TransientError
 from grader.domain.grading import Queue
@@ -22,6 +25,8 @@ from worker.slots import Slot
 
 log = logging.getLogger(__name__)
 HEARTBEAT_S = 15.0
+# Then the process and a word of chance: whose it is, so that the next worker can tell what nobody needs any more.
+SPECS_PREFIX = "grader-specs-"
 _ASK_AGAIN_S = 2.0
 _LOOK_S = 0.2
 # What is under way is killed and put back; a database that does not answer then is not waited for.
@@ -40,6 +45,18 @@ def open_backend(name: str | None) -> SandboxBackend:
     if strays:
         log.warning("%d sandboxes of workers that died were removed", strays)
     return backend
+
+
+def reap_folders(within: Path) -> int:
+    """Remove the folders of specs that workers which were killed have left there; how many."""
+    count = 0
+    for path in within.glob(f"{SPECS_PREFIX}*"):
+        owner = path.name.removeprefix(SPECS_PREFIX).partition("-")[0]
+        with suppress(OSError):
+            if owner.isdigit() and not Path(f"/proc/{owner}").exists() and path.stat().st_uid == os.geteuid():
+                shutil.rmtree(path)
+                count += 1
+    return count
 
 
 def await_schema(url: str, stopped_within: Callable[[float], bool]) -> bool:
