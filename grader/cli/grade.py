@@ -26,6 +26,7 @@ class SandboxName(StrEnum):
 
     DOCKER = "docker"
     BWRAP = "bwrap"
+    FORK = "fork"
 
 
 Sandbox = Annotated[SandboxName | None, typer.Option("--sandbox", help="Isolate by this; else the first that works.")]

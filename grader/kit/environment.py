@@ -10,7 +10,7 @@ PREFIX = "GRADER_"
 # Name to what it is for; docs/settings.md says the same at length, and a test compares the names.
 VARIABLES: dict[str, str] = {
     "GRADER_SPECS": "folder of specs",
-    "GRADER_SANDBOX": "docker or bwrap; else the first that works",
+    "GRADER_SANDBOX": "docker, bwrap or fork; else docker or bwrap, whichever works",
     "GRADER_SANDBOX_IMAGE": "image of the docker sandbox",
     "GRADER_DOCKER_RUNTIME": "runtime of the docker sandbox, such as runsc",
     "GRADER_DATA_DIR": "folder of real data sets",

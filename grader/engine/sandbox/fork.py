@@ -38,6 +38,7 @@ JOBS_OF_A_SERVER = 200
 # A job's first process is in its group besides the profile's processes.
 EXTRA_TASKS = 1
 _CREDENTIALS = struct.Struct("3i")
+USE = "bursts before a deadline on a machine that does nothing else (docs/sandbox.md)"
 MEND = (
     "it needs what the bwrap backend needs, and user namespaces inside user namespaces: as root, "
     "user.max_user_namespaces must not be 0, on Ubuntu kernel.apparmor_restrict_unprivileged_userns 0, "
@@ -142,7 +143,7 @@ class ForkBackend:
     def check(self) -> Readiness:
         """Find what is missing, then start the fork server and one job that imports two modules (about 3 s)."""
         problems = missing_parts(self._bwrap, self._trees)
-        facts = {"jobs of one fork server": str(self._jobs_of_a_server)} if not problems else {}
+        facts = {"by name, for": USE, "jobs of one fork server": str(self._jobs_of_a_server)} if not problems else {}
         if not problems:
             problem = try_one(self, MEND)
             problems = [problem] if problem else []
@@ -187,6 +188,11 @@ class ForkBackend:
         """End the fork server and every job. Idempotent; nothing can be started afterwards."""
         self._finalizer()
 
+    @property
+    def servers(self) -> tuple[ForkServer, ...]:
+        """The fork servers that stand: the present one, and older ones whose jobs have not ended."""
+        return self._servers.standing
+
     def _fork(self, name: str, server: ForkServer, group: Group, profile: SandboxProfile, order: bytes) -> Sandbox:
         deadline = time.monotonic() + self._forked_within_s
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
@@ -202,7 +208,7 @@ class ForkBackend:
             far_ends = [pipes[0][0], pipes[1][1], pipes[2][1], job.fileno()]
             server.send(order, far_ends, _left(deadline))
             theirs.close()
-            pid = _hear_number(host, deadline)
+            pid = _hear_number(host, deadline, server)
             for file in group.join_files:
                 file.write_text(str(pid))
             host.send(orders.GO)
@@ -242,7 +248,7 @@ def _left(deadline: float) -> float:
     return max(0.001, deadline - time.monotonic())
 
 
-def _hear_number(host: socket.socket, deadline: float) -> int:
+def _hear_number(host: socket.socket, deadline: float, server: ForkServer) -> int:
     """This machine's number of the process that says it is there, as the kernel attests it.
 
     Raises:
@@ -257,4 +263,4 @@ def _hear_number(host: socket.socket, deadline: float) -> int:
     for level, kind, content in ancillary:
         if said == orders.HERE and level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
             return int(_CREDENTIALS.unpack(content[: _CREDENTIALS.size])[0])
-    raise SandboxLost("it ended")
+    raise SandboxLost(server.last_words())

@@ -12,6 +12,7 @@ import os
 import secrets
 import socket
 import subprocess
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -40,6 +41,7 @@ READY_WITHIN_S = 120.0
 CLOSES_WITHIN_S = 2.0
 # bwrap outside ends some milliseconds after what is inside.
 SURVIVES_S = 0.5
+WORDS_WITHIN_S = 0.5
 # Room in the server's own command line for the title of a job.
 TITLE_ROOM = "." * 512
 # bwrap outside, its first process inside.
@@ -146,7 +148,10 @@ class ForkServer:
         return self.is_alive()
 
     def last_words(self) -> str:
-        self._drain.join(0.5)
+        """The last line on its standard error; it says there what it could not do."""
+        deadline = time.monotonic() + WORDS_WITHIN_S
+        while not self._stderr.text() and self._drain.is_alive() and time.monotonic() < deadline:
+            self._drain.join(0.01)
         said = self._stderr.text().strip().splitlines()
         return said[-1] if said else "no message"
 

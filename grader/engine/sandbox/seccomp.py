@@ -85,6 +85,8 @@ def compile_filter(text: str) -> bytes:
 
     profile = cast("dict[str, Any]", json.loads(text))
     rules = pyseccomp.SyscallFilter(_action(pyseccomp, {"action": profile["defaultAction"]}))
+    # By itself the library ends only the thread: the others would keep the probe there, silent.
+    rules.set_attr(pyseccomp.Attr.ACT_BADARCH, pyseccomp.KILL_PROCESS)
     for entry in profile["syscalls"]:
         action = _action(pyseccomp, entry)
         arguments = [
