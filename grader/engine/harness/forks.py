@@ -12,9 +12,12 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 from pathlib import Path
 from typing import NoReturn
 
+import numpy.random  # noqa: F401  # NumPy imports it at its first use
+import pytest
 import torch
 import torch.fx.experimental.symbolic_shapes
 import torch.testing
@@ -22,6 +25,7 @@ import torch.testing
 import grader.engine.harness.answers  # noqa: F401  # as above: gradcheck and the written answers import for half a second
 from grader.engine.harness import serve
 from grader.engine.harness.control import Control, ControlClosed, Note, Word
+from grader.engine.harness.plugin import arguments
 
 _PR_SET_PDEATHSIG = 1
 
@@ -79,6 +83,9 @@ def main() -> None:
     """Fork whenever the worker asks, over the socket whose descriptor is the first argument, until it goes away."""
     control = Control(socket.socket(fileno=int(sys.argv[1])))
     torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory(prefix="grader-harness-") as empty:
+        # What pytest imports and works out at its first run, every fork has from here.
+        pytest.main(list(arguments(empty)))
     threads = len(list(Path("/proc/self/task").iterdir()))
     if threads != 1:
         raise SystemExit(f"an import has started {threads - 1} threads, which forks would miss")

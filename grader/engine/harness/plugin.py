@@ -260,6 +260,11 @@ def arguments(folder: str) -> Iterator[str]:
     yield from (folder, "--rootdir", folder, "--confcutdir", folder, "-c", "/dev/null")
     yield from ("--import-mode=importlib", "-qs", "--tb=short")
     yield "-Wignore"
-    # The last two would collect garbage of a process that is about to end: 0.15 s.
-    unused = ("cacheprovider", "terminalreporter", "doctest", "junitxml", "unraisableexception", "threadexception")
+    # The first two of the second line would collect garbage of a process that is about to end: 0.15 s. Of the others no
+    # check has any use, and what each of them costs is paid by every run.
+    unused = (
+        "cacheprovider", "terminalreporter", "doctest", "junitxml", "debugging", "faulthandler", "legacypath",
+        "unraisableexception", "threadexception", "logging", "pastebin", "setuponly", "setupplan", "stepwise",
+        "subtests", "unittest",
+    )  # fmt: skip
     yield from (f"-pno:{name}" for name in unused)
