@@ -28,6 +28,8 @@ from grader.specs.load import Spec
 
 # A lost sandbox is ours to try again; more than this and something is broken that trying does not mend.
 TRIES = 3
+# A sandbox that somebody killed so late is no reason to begin again: a worker that takes twice as long looks stuck.
+DOUBT_S = 300.0
 # Main memory that CUDA's libraries take in a process before it computes anything. Reasoned, not measured here.
 DRIVER_BYTES = 2 * 2**30
 
@@ -216,10 +218,14 @@ class Engine:
         return graded(report, spec.assignment, judgement)
 
     def _judge(self, job: Job, on_event: Callable[[Event], None]) -> Judgement:
+        began = time.monotonic()
         for attempt in range(TRIES):
             try:
                 with self._harness() as harness:
-                    return harness.judge(job, self._sandboxes.lease, on_event)
+                    return harness.judge(
+                        job, self._sandboxes.lease, on_event,
+                        may_try_again=attempt < TRIES - 1 and time.monotonic() - began < DOUBT_S,
+                    )  # fmt: skip
             except GraderError as error:
                 if self._is_closed:
                     # Whatever it looked like from inside, it ended because everything was killed.

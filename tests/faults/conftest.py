@@ -237,6 +237,13 @@ class Service:
         shown = {row.person.email: row.score for row in page.rows if row.person.email in self.students}
         assert shown == dict.fromkeys(self.students) | {email: score for email, (_, score) in newest.items()}
 
+    def message_of(self, submission: str, check: str) -> str:
+        """What the submission's only run says of a check."""
+        with self.database.begin() as work:
+            reader = self._teacher(work)
+            (run,) = submissions.runs_of(work, reader, submissions.find(work, reader, submission))
+        return next(one.message for one in run.checks if one.id == check)
+
     def everything_handed_in(self) -> list[str]:
         """Ids of everything of this test's students, receipt or not."""
         with self.database.begin() as work:

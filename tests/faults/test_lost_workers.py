@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import signal
 import time
@@ -9,6 +11,7 @@ import time
 import pytest
 
 from grader.domain.grading import Queue
+from grader.engine.sandbox.cgroups import GroupTree
 from tests.faults.conftest import LEASE_S, source, until
 
 pytestmark = pytest.mark.sandbox
@@ -24,6 +27,31 @@ def test_a_worker_killed_in_a_stage_costs_that_stage_a_try(service, stage):
     service.assert_everything_is_graded_once()
     attempts = {name: tries for name, (_, tries) in service.stages(submission).items()}
     assert attempts == {"gate": 1, "unit": 1, "train": 1} | {stage: 2}
+
+
+def sandboxes_of(worker) -> list[int]:
+    return [
+        pid for name, group in GroupTree().strays() if name.startswith(f"w{worker.popen.pid}-") for pid in group._pids()
+    ]
+
+
+def test_a_sandbox_that_this_machine_kills_costs_the_student_nothing(service):
+    """As when memory is short, or somebody ends the wrong process: not to be told from code that kills itself."""
+    submission = service.hand_in(source(unit=2.0))
+    worker = service.holder(submission, "unit")
+    time.sleep(0.7)
+    for pid in sandboxes_of(worker):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    service.assert_everything_is_graded_once()
+    assert service.stages(submission)["unit"] == ("done", 1)
+
+
+def test_code_that_kills_itself_is_told_so_however_often_it_is_tried(service):
+    killing = source().replace(b"return 42", b"import os; os.kill(os.getpid(), 9)")
+    submission = service.hand_in(killing, score=4.0)
+    service.assert_everything_is_graded_once()
+    assert "crashed (SIGKILL)" in service.message_of(submission, "A.answer")
 
 
 def test_a_worker_that_is_frozen_loses_its_lease_and_writes_nothing_when_it_wakes(service):

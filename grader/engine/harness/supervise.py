@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import tempfile
 import threading
@@ -9,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from grader.domain.check import CheckResult, Stage
@@ -74,8 +75,12 @@ class HarnessProcess:
             self.pid = int(note.fields.get("pid", 0))
             self.torch = str(note.fields.get("torch", ""))
 
-    def judge(self, job: Job, sandboxes: SandboxLease, on_event: Callable[[Event], None]) -> Judgement:
+    def judge(
+        self, job: Job, sandboxes: SandboxLease, on_event: Callable[[Event], None], *, may_try_again: bool = False
+    ) -> Judgement:
         """Run one job to its end. The process is of no use afterwards.
+
+        Where the caller `may_try_again`, a sandbox that was killed and nobody knows by whom counts as lost.
 
         Raises:
             RunFailed, BadSpec, NoSandbox: the run has no score.
@@ -84,7 +89,7 @@ class HarnessProcess:
         """
         self.await_hello()
         judgement = Judgement(torch=self.torch)
-        with _SandboxSeat(sandboxes) as seat:
+        with _SandboxSeat(sandboxes, may_doubt=may_try_again) as seat:
             self._converse(job, seat, judgement, on_event)
         judgement.first_sandbox_s, judgement.endings = seat.first_wait_s, seat.endings
         return judgement
@@ -153,8 +158,9 @@ class HarnessProcess:
 class _SandboxSeat:
     """The one sandbox a run has at a time."""
 
-    def __init__(self, sandboxes: SandboxLease) -> None:
+    def __init__(self, sandboxes: SandboxLease, *, may_doubt: bool) -> None:
         self._sandboxes = sandboxes
+        self._may_doubt = may_doubt
         self._stack = ExitStack()
         self._current: Sandbox | None = None
         self._is_recorded = False
@@ -183,6 +189,9 @@ class _SandboxSeat:
             # It is still running as far as we know; where it died by itself, the host's own reason is wanted.
             self._current.kill(reason)
         ending = self._current.ending()
+        if self._may_doubt and ending.reason is EndingReason.CRASHED and ending.exit_code == -signal.SIGKILL:
+            # The student's code, or this machine (its memory is full, somebody ends processes)? Told by trying again.
+            ending = replace(ending, reason=EndingReason.LOST)
         if not self._is_recorded:
             self.endings.append(ending)
             self._is_recorded = True
