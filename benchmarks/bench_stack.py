@@ -41,9 +41,9 @@ class Stack:
     staff: str
     students: list[str] = field(default_factory=list)
 
-    def start_worker(self, jobs: int) -> None:
+    def start_worker(self, jobs: int, name: str = "worker") -> None:
         argv = [sys.executable, "-m", "worker", "--queues", "cpu,rerun", "--jobs", str(jobs)]
-        self.supervisor.start([ServiceProcess(name="worker", argv=argv, env=self.environment, cwd=ROOT)])
+        self.supervisor.start([ServiceProcess(name=name, argv=argv, env=self.environment, cwd=ROOT)])
 
 
 def unit_only(folder: Path) -> Spec:

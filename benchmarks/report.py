@@ -1,8 +1,8 @@
 """Tables that replace themselves: a command's figures stand in a page between two markers, and nothing else there changes.
 
-    <!-- figures: latency -->
-    ...
-    <!-- end of figures: latency -->
+<!-- figures: latency -->
+...
+<!-- end of figures: latency -->
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The service under load: uploads, gradings a minute beside plain pytest, the gradebook, the queue.
 
-    .venv/bin/python benchmarks/service.py [uploads] [gradings] [gradebook] [claims]
+    .venv/bin/python benchmarks/service.py [uploads] [gradings] [gradebook] [claims] [scaling] [--report docs/performance.md]
 
 Clients, server, PostgreSQL, Redis and workers share this machine, so every figure includes their competition. Ratios are
 of rows measured in the same run; the seconds are this machine's.
@@ -24,8 +24,8 @@ import httpx
 from bench_rows import fill_gradebook, fill_waiting, unfinished
 from bench_stack import ROOT, SLUG, Stack, a_stack, unit_only, wait_until
 from grade_latency import plain_pytest
+from report import Figures, as_markdown, machine, publish
 from rich.console import Console
-from rich.table import Table
 
 from grader.domain.grading import Queue
 from grader.engine.handins import reference_hand_in
@@ -49,13 +49,10 @@ def quantiles(seconds: list[float]) -> tuple[float, float, float]:
     return cuts[49] * 1e3, cuts[94] * 1e3, cuts[98] * 1e3
 
 
-def table(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    shown = Table(title=f"{title} ({os.cpu_count()} cores, load {os.getloadavg()[0]:.1f})")
-    for column in columns:
-        shown.add_column(column, justify="left" if column == columns[0] else "right")
-    for row in rows:
-        shown.add_row(*row)
-    console.print(shown)
+def table(name: str, about: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> Figures:
+    figures = Figures(name=name, about=f"{about} ({machine()}):", columns=columns, rows=rows)
+    console.print(as_markdown(figures), markup=False, soft_wrap=True)
+    return figures
 
 
 def upload(client: httpx.Client, stack: Stack, token: str, content: bytes) -> str:
@@ -70,7 +67,7 @@ def upload(client: httpx.Client, stack: Stack, token: str, content: bytes) -> st
     return str(answer.json()["id"])
 
 
-def bench_uploads(folder: Path, *, count: int, clients: int) -> None:
+def bench_uploads(folder: Path, *, count: int, clients: int) -> Figures:
     content = reference_hand_in(load_spec(SLUG)).content
     with a_stack(folder, students=clients) as stack:
         taken: list[float] = []
@@ -93,10 +90,11 @@ def bench_uploads(folder: Path, *, count: int, clients: int) -> None:
             thread.join()
         rate = len(taken) / (time.monotonic() - began)
         row = (f"{len(content) / 1e3:.0f} kB", f"{clients}", f"{rate:.0f}", *(f"{ms:.0f}" for ms in quantiles(taken)))
-        table("uploads with a receipt", ("size", "clients at once", "a second", "p50 ms", "p95 ms", "p99 ms"), [row])
+    columns = ("uploads with a receipt", "clients at once", "a second", "p50 ms", "p95 ms", "p99 ms")
+    return table("uploads", f"`service.py uploads`, {len(taken)} of them", columns, [row])
 
 
-def bench_gradings(folder: Path, *, count: int) -> None:
+def bench_gradings(folder: Path, *, count: int) -> Figures:
     (folder / "specs").mkdir()
     spec = unit_only(folder / "specs")
     content = reference_hand_in(load_spec(SLUG)).content
@@ -126,12 +124,45 @@ def bench_gradings(folder: Path, *, count: int) -> None:
     for _ in range(max(3, count // 4)):
         plain()
     theirs = max(3, count // 4) / (time.monotonic() - began) * 60
-    rows.append(("upload to score, 2 jobs", f"{ours:.0f}", f"{ours / theirs:.2f}"))
-    rows.append(("plain pytest, a fresh container each", f"{theirs:.0f}", "1.00"))
-    table(f"gradings a minute, {count} hand-ins at once", ("what", "a minute", "x plain pytest"), rows)
-    console.print(
-        f"one upload on an idle service, request to score: median {statistics.median(alone):.2f} s of {len(alone)}"
-    )
+    rows.append((f"upload to score, 2 jobs, {sandbox()}", f"{ours:.0f}", f"{ours / theirs:.2f}"))
+    rows.append(("plain pytest, a fresh container each, one by one", f"{theirs:.0f}", "1.00"))
+    alone_s = f"{statistics.median(alone):.2f} s (median of {len(alone)})"
+    about = f"`service.py gradings`, {count} hand-ins at once; one alone, from request to score: {alone_s}"
+    return table("gradings", about, ("gradings", "a minute", "x plain pytest"), rows)
+
+
+def sandbox() -> str:
+    """What the workers grade in."""
+    return os.environ.get("BENCH_SANDBOX", "bwrap")
+
+
+def bench_scaling(folder: Path, *, count: int, workers: tuple[int, ...], backend: str | None = None) -> Figures:
+    """Hand-ins a minute from upload to score, with more and more worker processes of one job each."""
+    os.environ["BENCH_SANDBOX"] = backend or sandbox()
+    (folder / "specs").mkdir()
+    spec = unit_only(folder / "specs")
+    content = reference_hand_in(load_spec(SLUG)).content
+    rates: list[float] = []
+    with a_stack(folder, students=count, spec=spec) as stack, httpx.Client() as client:
+        serial = running = 0
+        for wanted in workers:
+            while running < wanted:
+                running += 1
+                stack.start_worker(jobs=1, name=f"worker{running}")
+            # Until every worker has graded, and has filled its pool again.
+            for phase, number in (("warm", 3 * wanted), ("measured", count)):
+                began = time.monotonic()
+                for index in range(number):
+                    serial += 1
+                    upload(client, stack, stack.students[index % count], distinct(content, serial))
+                wait_until(lambda: unfinished(stack.database) == 0, 600)
+                if phase == "measured":
+                    rates.append(number / (time.monotonic() - began) * 60)
+                else:
+                    time.sleep(4)
+    rows = [(str(n), f"{rate:.0f}", f"{rate / rates[0]:.2f}") for n, rate in zip(workers, rates, strict=True)]
+    about = f"`service.py scaling`, {count} hand-ins at once, 37 checks each, {os.environ['BENCH_SANDBOX']}"
+    return table("scaling", about, ("worker processes", "upload to score, a minute", "x one worker"), rows)
 
 
 def state_of(client: httpx.Client, stack: Stack, submission: str) -> str:
@@ -141,7 +172,7 @@ def state_of(client: httpx.Client, stack: Stack, submission: str) -> str:
     return str(answer.json()["state"])
 
 
-def bench_gradebook(folder: Path, *, students: int, assignments: int) -> None:
+def bench_gradebook(folder: Path, *, students: int, assignments: int) -> Figures:
     rows = []
     with (
         a_stack(folder, students=0) as stack,
@@ -161,11 +192,8 @@ def bench_gradebook(folder: Path, *, students: int, assignments: int) -> None:
                 address = f"{stack.url}/api/v1/assignments/{SLUG}/gradebook{query}"
                 seconds = [timed(client, address) for _ in range(100)]
                 rows.append((what, f"{students * assignments * each:,}", *(f"{ms:.0f}" for ms in quantiles(seconds))))
-    table(
-        f"gradebook, {students} students, {assignments} assignments",
-        ("request", "submissions", "p50 ms", "p95 ms", "p99 ms"),
-        rows,
-    )
+    about = f"`service.py gradebook`, {students} students, {assignments} assignments, over HTTP"
+    return table("gradebook", about, ("request", "submissions", "p50 ms", "p95 ms", "p99 ms"), rows)
 
 
 def timed(client: httpx.Client, address: str) -> float:
@@ -177,13 +205,14 @@ def timed(client: httpx.Client, address: str) -> float:
     return took
 
 
-def bench_claims(folder: Path) -> None:
+def bench_claims(folder: Path) -> Figures:
     rows = []
     with a_stack(folder, students=0) as stack:
         for waiting in (1000, 100_000):
             fill_waiting(stack.database, SLUG, waiting)
             rows.append((f"{waiting:,}", *(f"{ms:.1f}" for ms in quantiles([one_claim(stack) for _ in range(200)]))))
-    table("a claim, commit included", ("stages waiting", "p50 ms", "p95 ms", "p99 ms"), rows)
+    about = "`service.py claims`, a claim with its commit"
+    return table("claims", about, ("stages waiting", "p50 ms", "p95 ms", "p99 ms"), rows)
 
 
 def one_claim(stack: Stack) -> float:
@@ -197,19 +226,27 @@ def one_claim(stack: Stack) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    every: dict[str, Callable[[Path], None]] = {
+    every: dict[str, Callable[[Path], Figures]] = {
         "uploads": lambda folder: bench_uploads(folder, count=800, clients=8),
         "gradings": lambda folder: bench_gradings(folder, count=12),
         "gradebook": lambda folder: bench_gradebook(folder, students=1000, assignments=10),
         "claims": bench_claims,
+        "scaling": lambda folder: bench_scaling(folder, count=16, workers=(1, 2, 4)),
     }
     parser.add_argument("which", nargs="*", help=f"some of {', '.join(every)}; else all")
-    chosen = parser.parse_args().which or list(every)
+    parser.add_argument("--report", type=Path, help="a page whose tables are replaced")
+    options = parser.parse_args()
+    chosen = options.which or list(every)
+    if strange := [name for name in chosen if name not in every]:
+        parser.error(f"there is no part {', '.join(strange)}; there are {', '.join(every)}")
+    tables = []
     os.environ["OMP_NUM_THREADS"] = "1"
     for name in chosen:
         with tempfile.TemporaryDirectory() as scratch:
             Path(scratch).chmod(0o755)
-            every[name](Path(scratch))
+            tables.append(every[name](Path(scratch)))
+    if options.report:
+        publish(options.report, tables)
 
 
 if __name__ == "__main__":

@@ -132,14 +132,21 @@ def _marks(name: str, *, points: int | None) -> dict[str, Any]:
     """What nbgrader keeps in a cell: a student's part, or a test with points."""
     graded = {"grade": True, "solution": False, "locked": True, "points": points}
     own = {"grade": False, "solution": True, "locked": False}
-    return {"schema_version": 3, "grade_id": name, "cell_type": "code", "task": False, **(own if points is None else graded)}
+    return {
+        "schema_version": 3,
+        "grade_id": name,
+        "cell_type": "code",
+        "task": False,
+        **(own if points is None else graded),
+    }
 
 
 def as_nbgrader_source(task: Task, cells: dict[str, str]) -> str:
     """The teacher's notebook: solutions in the students' cells, all of each test hidden."""
-    made = []
-    for name in task.cells:
-        made.append(_cell(name, f"### BEGIN SOLUTION\n{cells[name]}\n### END SOLUTION", _marks(name, points=None)))
+    made = [
+        _cell(name, f"### BEGIN SOLUTION\n{cells[name]}\n### END SOLUTION", _marks(name, points=None))
+        for name in task.cells
+    ]
     for check in task.checks:
         hidden = f"### BEGIN HIDDEN TESTS\n{task.prelude}\n{check.body}\n### END HIDDEN TESTS"
         made.append(_cell(_id(check), hidden, _marks(_id(check), points=check.points)))

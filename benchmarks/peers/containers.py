@@ -53,7 +53,9 @@ def run_in(
 
     """
     word = secrets.token_hex(16)
-    read = "".join(f"\nprintf '\\n{word} %s ' {shlex.quote(path)}; base64 -w 0 {shlex.quote(path)} 2>/dev/null" for path in results)
+    read = "".join(
+        f"\nprintf '\\n{word} %s ' {shlex.quote(path)}; base64 -w 0 {shlex.quote(path)} 2>/dev/null" for path in results
+    )
     name = f"grader-peer-{word}"
     command = ["docker", "run", "--rm", "--name", name, *_WALLS, "--cpus", str(cpus)]
     for here, there in mounts.items():

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from peers.assignment import as_notebook, as_script
-
 from grader.engine.handins import Entry, entries_of, hand_in, reference_hand_in
 from grader.specs.load import Spec, load_spec
+from peers.assignment import as_notebook, as_script
 
 Item = TypeVar("Item")
 SOURCE = "cmp784-practical2"
@@ -52,7 +51,11 @@ def reference_cells(spec: Spec) -> dict[str, str]:
 
     """
     path = spec.reference_folder / "cnn.ipynb"
-    sources = ["".join(cell["source"]) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+    sources = [
+        "".join(cell["source"])
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
+        if cell["cell_type"] == "code"
+    ]
     found = {name: [source for source in sources if words in source] for name, words in _DEFINES.items()}
     wrong = [name for name, cells in found.items() if not cells]
     if wrong:

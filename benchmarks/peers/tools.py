@@ -10,8 +10,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import subprocess
+import zipfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,7 +26,7 @@ from peers.assignment import (
     as_otter,
     as_pytest,
 )
-from peers.build import Installed
+from peers.build import Installed, build_on
 from peers.containers import LIMIT_S, Ran, run_in
 
 _XML_CASE = re.compile(r'<testcase [^>]*?\bname="test_(\w+)"[^>]*?(/>|>(.*?)</testcase>)', re.DOTALL)
@@ -108,7 +110,16 @@ class OtterRun:
         self._image, self._task, self._folder = installed.image, task, folder
         for check in task.checks:
             _readable(folder / "tests" / f"{check.name}.py", as_otter(task, check))
-        command = [str(installed.python.with_name("otter")), "generate", "-t", "tests", "-o", "autograder.zip", "--no-requirements", "--no-environment"]
+        command = [
+            str(installed.python.with_name("otter")),
+            "generate",
+            "-t",
+            "tests",
+            "-o",
+            "autograder.zip",
+            "--no-requirements",
+            "--no-environment",
+        ]
         _checked(command, folder)
         self.zip = folder / "autograder.zip"
         self.zip.chmod(0o644)
@@ -123,6 +134,60 @@ class OtterRun:
             limit_s=limit_s,
         )
         return points_of_gradescope(ran.files.get("/tmp/out/results.json", b"")), ran
+
+
+class OtterGrade:
+    """The teacher's command: containers of its own, without limits, and results that it unpickles on this machine.
+
+    So it gets no hostile hand-in here; what it runs inside is what `otter run` runs.
+    """
+
+    name = "otter grade, a container each"
+    most_jobs = 2
+    _DOCKERFILE = """ARG BASE_IMAGE
+FROM ${BASE_IMAGE}
+COPY . /autograder/source/
+RUN mkdir -p /autograder/submission /autograder/results && echo '{}' >/autograder/submission_metadata.json \\
+ && printf '#!/bin/sh\\nexec python3 /autograder/source/run_otter.py\\n' >/autograder/run_autograder \\
+ && chmod 755 /autograder/run_autograder
+"""
+
+    def __init__(self, installed: Installed, otter: OtterRun, folder: Path) -> None:
+        self._python, self._zip, self._folder = installed.python, otter.zip, folder
+        context = folder / "context"
+        with zipfile.ZipFile(otter.zip) as archive:
+            archive.extractall(context)
+        (context / "Dockerfile").write_text(self._DOCKERFILE, encoding="utf-8")
+        self._image = "otter-grade:grader-benchmark"
+        build_on(installed.image, self._image, context)
+
+    def judge_all(self, given: Sequence[Given], jobs: int = 1) -> dict[str, float]:
+        """Points by name."""
+        paths = [_readable(self._folder / "given" / f"{one.name}.ipynb", one.notebook) for one in given]
+        (self._folder / "out").mkdir(exist_ok=True)
+        driver = str(Path(__file__).with_name("otter_grade.py"))
+        _checked(
+            [
+                str(self._python),
+                driver,
+                self._image,
+                str(self._zip),
+                str(self._folder / "out"),
+                str(jobs),
+                *map(str, paths),
+            ],
+            self._folder,
+        )
+        with (self._folder / "out" / "final_grades.csv").open(encoding="utf-8") as lines:
+            rows = {row["file"]: row for row in csv.DictReader(lines)}
+        return {one.name: _number(rows[f"{one.name}.ipynb"].get("total_points_earned")) for one in given}
+
+
+def _number(cell: str | None) -> float:
+    try:
+        return float(cell or 0)
+    except ValueError:
+        return 0.0
 
 
 def points_of_gradescope(results: bytes) -> float:
@@ -179,6 +244,10 @@ def points_of_export(table: bytes) -> dict[str, float]:
 
 
 def _checked(command: list[str], folder: Path) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    # Its programs call each other by name.
+    path = f"{Path(command[0]).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False, env={**os.environ, "PATH": path}
+    )
     if done.returncode:
         raise SystemExit(f"{' '.join(command[:2])} failed: {(done.stderr or done.stdout).strip()[-600:]}")

@@ -117,10 +117,11 @@ def test_unet_parameters(student: Student) -> None:
 @check("all", points=2, title="UNet joins the right results")
 def test_unet_joins(student: Student) -> None:
     trace = student.trace(student.UNet(3, 4, 5, 1), torch.randn(1, 1, 32, 32))
-    joined = []
-    for operation in trace.of("cat", "concat", "concatenate"):
-        if len({number for number, _ in operation.inputs}) == len(operation.inputs):
-            joined.append((operation.outputs[0][1][2], *sorted(shape[1] for _, shape in operation.inputs)))
+    joined = [
+        (operation.outputs[0][1][2], *sorted(shape[1] for _, shape in operation.inputs))
+        for operation in trace.of("cat", "concat", "concatenate")
+        if len({number for number, _ in operation.inputs}) == len(operation.inputs)
+    ]
     expect(sorted(joined) == [(8, 8, 8), (16, 4, 4), (32, 1, 5)], "What is concatenated is something else.")
 
 
