@@ -117,7 +117,8 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            raise BadRoster(f"Line {number} cannot be read as CSV ({error}); look at its quotes.") from error
+            reason = str(error).replace("\t", "tab")
+            raise BadRoster(f"Line {number} cannot be read as CSV ({reason}); look at its quotes.") from error
         if cells is None:
             return
         trimmed = [one_line(cell, limit=_LONGEST_CELL) for cell in cells]
