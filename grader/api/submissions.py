@@ -46,6 +46,7 @@ def list_submissions(
     assignment: Annotated[Words, Query(max_length=80, description="An assignment's slug.")] = "",
     person: Annotated[int | None, Query(ge=1, le=_LARGEST_ID, description="A person's id.")] = None,
     state: StateName | Literal[""] = "",
+    flagged: Annotated[bool, Query(description="Staff: those with something that looks deliberate.")] = False,
     cursor: Annotated[Words, Query(max_length=500)] = "",
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Listed[SubmissionLineAnswer]:
@@ -54,6 +55,7 @@ def list_submissions(
         assignment=assignment,
         person=None if person is None else PersonId(person),
         state=state,
+        flagged=flagged,
         cursor=cursor,
         limit=limit,
     )

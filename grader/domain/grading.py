@@ -128,6 +128,12 @@ class GradingRun:
     facts: dict[str, Any] = field(default_factory=dict)
     requested_by: str | None = None
 
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What its workers saw that looks deliberate, over all stages. Nothing in what a student was given."""
+        said = [of_stage.get("flags") for of_stage in self.facts.values() if isinstance(of_stage, dict)]
+        return tuple(dict.fromkeys(str(flag) for flags in said if isinstance(flags, list) for flag in flags))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuePlace:

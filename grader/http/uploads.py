@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from grader.answers.given import MAX_ANSWERS, MAX_BYTES, Value, checked, packed, read_answers
 from grader.domain.course import Reader
-from grader.domain.errors import BadRequest, DatabaseBusy, GraderError, UploadTooLarge
+from grader.domain.errors import BadArchive, BadRequest, DatabaseBusy, GraderError, UploadTooLarge
 from grader.domain.grading import OfferedAssignment
 from grader.domain.submission import Receipt, Upload
 from grader.http.doings import tell_new_run
@@ -29,7 +29,7 @@ from grader.http.multipart import FIELD_CHARACTERS, LongField, MultipartReader
 from grader.http.services import Services, services_of
 from grader.intake.archive import list_upload
 from grader.intake.files import match
-from grader.service import submissions
+from grader.service import refusals, submissions
 from grader.service.accounts import SignedIn
 from grader.storage.blobs import BlobWriter
 
@@ -84,8 +84,10 @@ async def receive_upload(
     began_ns = time.time_ns()
     try:
         receipt = await _received(request, services, reader, assignment, idempotency_key, typed)
-    except GraderError:
+    except GraderError as error:
         services.metrics.uploads.labels(outcome="refused").inc()
+        if isinstance(error, BadArchive) and error.trick:
+            await run_in_threadpool(_note_trick, services, reader, assignment, error.trick)
         raise
     services.metrics.uploads.labels(outcome="received" if receipt.is_new else "again").inc()
     if receipt.run is not None:
@@ -120,6 +122,12 @@ async def _received(
             await _read_fields(request, form)
             typed.answers = _fields_of_questions(form)
         raise
+
+
+def _note_trick(services: Services, reader: Reader, assignment: OfferedAssignment, trick: str) -> None:
+    # Whoever sent it hears why it was refused, whether or not it could be noted.
+    with contextlib.suppress(GraderError), services.database.begin() as work:
+        refusals.note(work, reader, assignment, trick)
 
 
 async def _read_fields(request: Request, form: MultipartReader) -> None:

@@ -12,6 +12,8 @@ from grader.kit.text import one_line
 # Left by operating systems, editors and git; never looked into.
 _LITTER_FOLDERS = frozenset({"__macosx", ".ipynb_checkpoints", ".git", "__pycache__", ".idea", ".vscode", ".venv"})
 _LITTER_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
+# Characters that turn the direction in which what follows is shown: "nb.\u202eyp.exe" reads as "nb.exe.py".
+_TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _DRIVE = re.compile(r"^[A-Za-z]:")
 # The longest name that common file systems take, in bytes, and a path well under their limit.
 _NAME_BYTES = 255
@@ -40,6 +42,9 @@ def refuse_unsafe(path: str, *, depth: int) -> None:
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in path):
         words = f"The zip file holds a name with control characters ({shown}); rename the file and zip again."
         raise BadArchive(words, trick="a name with control characters")
+    if not _TURNS.isdisjoint(path):
+        words = f"The zip file holds a name that shows as another one ({shown}); rename the file and zip again."
+        raise BadArchive(words, trick="a name that shows as another one")
     if "\\" in path:
         raise BadArchive(
             f"The zip file holds a name with a backslash ({shown}); make the zip file with your system's own tool."

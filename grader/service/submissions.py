@@ -28,22 +28,30 @@ _NO_PICTURE = "There is no such picture."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmissionLine:
-    """A submission in a list. `score` is None until there is one the reader may see; `counts` marks what counts."""
+    """A submission in a list. `score` is None until there is one the reader may see; `counts` marks what counts.
+
+    `flags` is how many things of its newest run look deliberate; None to whoever is not staff.
+    """
 
     submission: Submission
     state: RunState
     score: float | None
     max_score: float
     counts: bool
+    flags: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmissionQuery:
-    """Filters of a list; empty means any. `cursor` is what the page before gave; `limit` is at most 200."""
+    """Filters of a list; empty means any. `cursor` is what the page before gave; `limit` is at most 200.
+
+    `flagged` leaves those whose newest run holds something that looks deliberate, of courses where the reader is staff.
+    """
 
     assignment: str = ""
     person: PersonId | None = None
     state: str = ""
+    flagged: bool = False
     cursor: str = ""
     limit: int = 50
 
@@ -229,6 +237,7 @@ def list_submissions(work: Work, reader: Reader, query: SubmissionQuery) -> Subm
         person=query.person,
         before=_place(query.cursor),
         states=_states(query.state, reader),
+        is_flagged=query.flagged,
     )
     found = rows.select_page(work, wanted, limit + 1)
     page = found[:limit]
@@ -264,6 +273,7 @@ def _lines(work: Work, reader: Reader, page: list[Submission]) -> list[Submissio
             score=shown[submission.id].score,
             max_score=shown[submission.id].max_score,
             counts=UUID(submission.id) in counting,
+            flags=len(shown[submission.id].flags) if reader.is_staff(submission.course_id) else None,
         )
         for submission in page
     ]

@@ -3,8 +3,8 @@
 Nothing is visible unless the spec says so. A student sees of every check its id, title, part and points possible, as
 the spec shows them; of a `staff` check only that "hidden checks" exist, summed up by part without id or title; of an
 `after_due` check, before the due date plus the student's possible late days, its title and no status, points, message
-or output. `detail`, facts, stages, workers and problems are for staff; a run's notes are about the student's own files
-and are theirs. A failed run reads as one that is still being graded.
+or output. `detail`, facts (with what looks deliberate), stages, workers and problems are for staff; a run's notes are
+about the student's own files and are theirs. A failed run reads as one that is still being graded.
 """
 
 from __future__ import annotations

@@ -63,6 +63,9 @@ class SubmissionLineAnswer(Answer):
     score: float | None = Field(examples=[38.5])
     max_score: float = Field(examples=[40.0])
     counts: bool
+    flags: int | None = Field(
+        examples=[None], description="Staff: how many things of the newest run look deliberate. Null for students."
+    )
 
 
 class QueueAnswer(Answer):
@@ -120,6 +123,7 @@ def line_answer(line: SubmissionLine, *, for_staff: bool) -> SubmissionLineAnswe
         score=line.score,
         max_score=line.max_score,
         counts=line.counts,
+        flags=line.flags,
     )
 
 

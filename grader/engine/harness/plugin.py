@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from grader.domain.check import Artifact, CheckDefinition, CheckResult, CheckStatus, Stage
+from grader.domain.check import Artifact, CheckDefinition, CheckResult, CheckStatus, Stage, Visibility
 from grader.domain.errors import BadSpec, SandboxLost, SetupError
 from grader.domain.ids import CheckId, PartId
 from grader.engine.harness.authoring import ATTRIBUTE, CheckFailed, Declared, take_award
@@ -28,6 +28,8 @@ from grader.engine.student.session import Session
 from grader.engine.student.student import Student, SubmissionFacts
 
 _ORDER = {Stage.GATE: 0, Stage.UNIT: 1, Stage.TRAIN: 2}
+_SHOWN = {Visibility.ALWAYS: 0, Visibility.AFTER_DUE: 1, Visibility.STAFF: 2}
+_TORCH_STATE_AT, _TORCH_STATE_WORDS = 24, 624
 
 
 class Reporter(Protocol):
@@ -66,6 +68,7 @@ class CheckPlugin:
         self._reporter = reporter
         self._stages = frozenset(Stage(stage) for stage in job.stages)
         self._stage: Stage | None = None
+        self._shown_to: Visibility | None = None
         self._gate_failed = ""
         self._ends_at = time.monotonic() + job.run_s
         self._verdicts: dict[str, tuple[Verdict, float, float]] = {}
@@ -78,6 +81,10 @@ class CheckPlugin:
         declared = _declared(request.node)
         left = max(0.1, self._ends_at - time.monotonic())
         began = time.monotonic()
+        if self._shown_to not in {None, declared.visibility}:
+            # What it was asked by a check that few may see, it must not tell in one that more may see.
+            self._session.close()
+        self._shown_to = declared.visibility
         self._session.begin(min(declared.timeout_s, left))
         # Our start and the loading have their own place in the run's timing.
         self._started_in[request.node.nodeid] = time.monotonic() - began
@@ -123,7 +130,8 @@ class CheckPlugin:
         place = {part: index for index, part in enumerate(self._job.parts)}
         definitions = [definition_of(_declared(item), item.name) for item in items]
         self._reporter.plan(sorted(definitions, key=lambda definition: place[definition.part]))
-        items.sort(key=lambda item: _ORDER[_declared(item).stage])
+        # Those that all may see come first in their stage, so that a run changes sandboxes for the others once.
+        items.sort(key=lambda item: (_ORDER[_declared(item).stage], _SHOWN[_declared(item).visibility]))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -248,10 +256,18 @@ def _declared(item: pytest.Item) -> Declared:
 
 
 def _seed(text: str) -> None:
-    number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
-    random.seed(number)
-    np.random.seed(number)  # noqa: NPY002  # the global generator is what checks may use
-    torch.manual_seed(number)
+    """Fill the three generators that checks use from all of the run's seed.
+
+    A sandbox is sent what they draw. From a seed of 32 bits, as `torch.manual_seed` takes, it could find the seed by
+    trying all, and with it the held-out labels: some minutes of one processor.
+    """
+    words = np.frombuffer(hashlib.shake_256(text.encode()).digest(4 * _TORCH_STATE_WORDS), dtype="<u4")
+    random.seed(words.tobytes())
+    np.random.seed(words)  # noqa: NPY002  # the global generator is what checks may use
+    fresh = torch.Generator().manual_seed(0).get_state()
+    end = _TORCH_STATE_AT + 8 * _TORCH_STATE_WORDS
+    fresh[_TORCH_STATE_AT:end] = torch.frombuffer(bytearray(words.astype("<u8").tobytes()), dtype=torch.uint8)
+    torch.set_rng_state(fresh)
 
 
 def arguments(folder: str) -> Iterator[str]:

@@ -71,12 +71,17 @@ def fit(
     """
     history: list[tuple[int, float]] = []
     best = -math.inf if goal.above is not None else math.inf
+    steps: list[int] = []
+    # One after each stretch, and one where the training ends.
+    most = options["steps"] // options["report_every"] + 1
 
     def on_event(event: dict[str, Any]) -> bool:
         nonlocal best
         step = event.get("step")
-        if type(step) is not int:
-            raise ProtocolViolation("The sandbox reported a training step that is not a number.")
+        # Each report more than were asked for would be another guess at the held-out labels.
+        if type(step) is not int or not max(steps, default=0) < step <= options["steps"] or len(steps) >= most:
+            raise ProtocolViolation("The sandbox reported training steps that it was not asked for.")
+        steps.append(step)
         if goal.judge is None or goal.inputs is None:
             return True
         predictions = tensor_or_violation(event.get("predictions"), "predictions")

@@ -109,6 +109,7 @@ class Session:
         return sentence
 
     def close(self) -> None:
+        """Let go of the present sandbox; a check that begins afterwards gets a fresh one."""
         if self._client is not None:
             self._client.close()
 

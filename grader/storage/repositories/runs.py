@@ -202,7 +202,7 @@ def of_submissions(work: Work, submissions: Sequence[UUID]) -> dict[UUID, list[R
 
 
 def without_results(rows: Sequence[RunRow], plans: dict[int, SpecVersionRow]) -> list[GradingRun]:
-    """The outlines of some runs: no results, artifacts, stages or facts."""
+    """The outlines of some runs: no results, artifacts or stages."""
     return [_outline(row, plans[row.spec_version_id]) for row in rows]
 
 
@@ -222,6 +222,7 @@ def _outline(row: RunRow, version: SpecVersionRow) -> GradingRun:
         started_at=row.started_at,
         finished_at=row.finished_at,
         plan=plan_from_plain(version.plan),
+        facts=row.facts,
     )
 
 
@@ -243,7 +244,6 @@ def with_results(work: Work, rows: Sequence[RunRow], plans: dict[int, SpecVersio
                 checks=tuple(ordered),
                 artifacts=tuple(artifacts.get(row.id, ())),
                 stages=tuple(stages.get(row.id, ())),
-                facts=row.facts,
                 requested_by=names.get(row.requested_by or 0),
             )
         )

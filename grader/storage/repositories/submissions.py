@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, and_, cast, exists, func, or_, select, text, tuple_
+from sqlalchemy.dialects.postgresql import JSONPATH
 from sqlalchemy.orm import aliased
 
 from grader.domain.course import Person
@@ -52,6 +53,8 @@ class SubmissionFilter(NamedTuple):
     person: int | None
     before: tuple[datetime, UUID] | None
     states: Sequence[str] | None
+    # What students are not told cannot be asked for by them either: of the courses in `staff_of` alone.
+    is_flagged: bool = False
 
 
 def lock_owner(work: Work, assignment_id: int, owner: str) -> None:
@@ -188,15 +191,25 @@ def select_page(work: Work, wanted: SubmissionFilter, limit: int) -> list[Submis
         SubmissionRow.person_id == wanted.person if wanted.person is not None else None,
         tuple_(SubmissionRow.received_at, SubmissionRow.id) < wanted.before if wanted.before is not None else None,
         _newest_state_in(wanted.states) if wanted.states is not None else None,
+        _flagged_for(wanted.staff_of) if wanted.is_flagged else None,
     ]  # fmt: skip
     return _read(work, and_(True, *(condition for condition in conditions if condition is not None)), limit=limit)
 
 
 def _newest_state_in(states: Sequence[str]) -> ColumnElement[bool]:
+    return _newest_run(RunRow.state.in_(states))
+
+
+def _flagged_for(staff_of: Sequence[int] | None) -> ColumnElement[bool]:
+    is_flagged = _newest_run(func.jsonb_path_exists(RunRow.facts, cast("$.*.flags[*]", JSONPATH)))
+    return is_flagged if staff_of is None else and_(is_flagged, AssignmentRow.course_id.in_(staff_of))
+
+
+def _newest_run(holds: ColumnElement[bool]) -> ColumnElement[bool]:
     newer = aliased(RunRow)
     return exists().where(
         RunRow.submission_id == SubmissionRow.id,
-        RunRow.state.in_(states),
+        holds,
         ~exists().where(newer.submission_id == RunRow.submission_id, newer.created_at > RunRow.created_at),
     )
 

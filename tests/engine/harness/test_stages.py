@@ -107,7 +107,8 @@ def test_the_plan_comes_first_and_holds_every_check_in_the_documents_order(bench
 def test_each_stage_is_told_before_its_first_check_and_after_the_results_of_the_last(bench):
     bench.judge(SPEC, OPEN, PARTS)
     told = [event.stage or event.check_id for event in bench.events if event.kind in ("stage", "check")]
-    assert told == [Stage.GATE, "A1.gate", Stage.UNIT, "A2.add", "A1.more", Stage.TRAIN, "A2.train"]
+    assert told == [Stage.GATE, "A1.gate", Stage.UNIT, "A1.more", "A2.add", Stage.TRAIN, "A2.train"]
+    assert len(bench.sandboxes) == 4, "for all, after the due date, for staff, and for all again"
 
 
 def test_a_stage_in_which_nothing_runs_is_not_told(bench):
