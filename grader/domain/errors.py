@@ -25,14 +25,12 @@ class InputError(GraderError):
 
 
 class BadArchive(InputError):
-    """The archive cannot be read as a zip file within the limits.
-
-    `trick` names, for staff, what no ordinary tool makes ("links"); empty for an accident.
-    """
+    """The archive cannot be read as a zip file within the limits."""
 
     code = "bad-archive"
 
     def __init__(self, message: str | None = None, *, trick: str = "") -> None:
+        """`trick` names, for staff, what no ordinary tool makes ("links"); empty for an accident."""
         super().__init__(message)
         self.trick = trick
 
@@ -242,14 +240,12 @@ class ProbeDied(StudentFault):
 
 
 class ProtocolViolation(StudentFault):
-    """What came back from the sandbox was not an answer.
-
-    `is_form` says that an answer came, in another form than was asked for: what no code of ours sends.
-    """
+    """What came back from the sandbox was not an answer."""
 
     code = "protocol-violation"
 
     def __init__(self, message: str | None = None, *, is_form: bool = True) -> None:
+        """`is_form` says that an answer came, in another form than was asked for: what no code of ours sends."""
         super().__init__(message)
         self.is_form = is_form
 
