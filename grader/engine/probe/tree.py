@@ -10,14 +10,21 @@ DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def _outer(node: ast.AST) -> Iterator[ast.AST]:
-    """A statement's nodes that run with it: not the bodies of what it defines."""
-    yield node
-    if isinstance(node, _SCOPES):
-        return
-    for child in ast.iter_child_nodes(node):
-        # The variable of a comprehension is its own, not a global.
-        if not (isinstance(node, ast.comprehension) and child is node.target):
-            yield from _outer(child)
+    """A statement's nodes that run with it, depth first: not the bodies of what it defines.
+
+    Without recursion: a sum of a thousand terms is a thousand levels deep.
+    """
+    waiting = [node]
+    while waiting:
+        current = waiting.pop()
+        yield current
+        if isinstance(current, _SCOPES):
+            continue
+        children = list(ast.iter_child_nodes(current))
+        if isinstance(current, ast.comprehension):
+            # The variable of a comprehension is its own, not a global.
+            children.remove(current.target)
+        waiting += reversed(children)
 
 
 def bound_names(node: ast.stmt) -> list[str]:
@@ -54,12 +61,11 @@ def called_names(node: ast.stmt) -> list[str]:
 
 def dotted(node: ast.AST) -> str:
     """`a.b.c` as text; empty for anything else."""
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        base = dotted(node.value)
-        return f"{base}.{node.attr}" if base else ""
-    return ""
+    names: list[str] = []
+    while isinstance(node, ast.Attribute):
+        names.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(names)]) if isinstance(node, ast.Name) else ""
 
 
 def names_read_anywhere(nodes: list[ast.stmt]) -> set[str]:
