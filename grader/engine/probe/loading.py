@@ -72,10 +72,18 @@ class Loading:
     def _write(self, read: ReadFile, name: str, text: str) -> None:
         """What a `%%writefile` cell would have made, where the submission does not bring it."""
         place = read.place.parent / PurePosixPath(name).name
-        if place.suffix == ".py" and not place.exists():
-            place.write_text(text, encoding="utf-8")
-            path = str(PurePosixPath(read.path).with_name(place.name))
-            self.reads.append(read_code(path, place, alone=False))
+        if place.suffix != ".py":
+            return
+        try:
+            if place.exists():
+                return
+            place.write_text(text, encoding="utf-8", errors="replace")
+        except (OSError, ValueError):
+            # A name that no file can have costs that file alone.
+            self.notes.append(f"A cell of {read.shown} writes a file under a name that cannot be used.")
+            return
+        path = str(PurePosixPath(read.path).with_name(place.name))
+        self.reads.append(read_code(path, place, alone=False))
 
     def _order(self) -> None:
         """Notebooks before scripts; the file that defines most of what the spec looks for before all."""
