@@ -6,8 +6,10 @@ time, by code that may crash safely. What cannot be unpacked costs itself and le
 
 from __future__ import annotations
 
+import contextlib
 import io
 import stat
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -17,6 +19,11 @@ from typing import Any
 FILE_BYTES = 256 * 2**20
 TOTAL_BYTES = 512 * 2**20
 CHUNK_BYTES = 2**20
+# Besides its own error zipfile lets through what its parts raise: a place in the file beyond 2**63 is an OverflowError.
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError,
+    OverflowError,
+)  # fmt: skip
 # What other programs leave in archives; editors' copies of a notebook would stand for it.
 _DEBRIS = ("__MACOSX", ".ipynb_checkpoints", "__pycache__", ".git", ".idea", ".vscode")
 
@@ -57,7 +64,7 @@ def _unpack_zip(content: bytes, entries: list[tuple[str, str]], root: Path) -> l
             members = _by_every_name(archive)
             room = [TOTAL_BYTES]
             return [_unpack_one(archive, members, path, role, root, room) for path, role in entries]
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except _DAMAGED as error:
         note = f"The archive cannot be unpacked ({error}); zip it again and hand it in again."
         return [Unpacked(path, role, None, note) for path, role in entries]
 
@@ -108,8 +115,9 @@ def _unpack_one(
     try:
         with archive.open(member) as stream:
             return _written(Unpacked(path, role, place), stream, room)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
-        place.unlink(missing_ok=True)
+    except _DAMAGED as error:
+        with contextlib.suppress(OSError):
+            place.unlink(missing_ok=True)
         return Unpacked(path, role, None, f"It is damaged in the archive ({error}).")
 
 
