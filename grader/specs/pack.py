@@ -32,7 +32,9 @@ MOST_BYTES = 256 * 2**20
 MOST_FILES = 5000
 MOST_CHARACTERS = 240
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,79}")
-_BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, NotImplementedError)
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, OverflowError, NotImplementedError,
+)  # fmt: skip
 
 
 def pack(spec: Spec) -> bytes:
