@@ -19,13 +19,17 @@ DICTIONARIES = Path(__file__).parents[1] / "dictionaries"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """`place` is module and function; `instrumented` are modules besides ours whose branches are followed."""
+    """`place` is module and function; `instrumented` are modules besides ours whose branches are followed.
+
+    `tokens` names the file of `dictionaries/` with the words of the format.
+    """
 
     name: str
     place: str
     about: str
     most_bytes: int = 4096
     instrumented: tuple[str, ...] = ()
+    tokens: str = ""
 
     @property
     def run(self) -> Callable[[bytes], None]:
@@ -44,8 +48,7 @@ class Target:
 
     @property
     def dictionary(self) -> Path | None:
-        path = DICTIONARIES / f"{self.name}.dict"
-        return path if path.is_file() else None
+        return DICTIONARIES / f"{self.tokens}.dict" if self.tokens else None
 
     @property
     def words(self) -> list[bytes]:
@@ -60,28 +63,28 @@ _ALL = (
     Target(name="wire", place="sandbox:wire", about="frames, messages and values from a sandbox"),
     Target(name="tensors", place="sandbox:tensors", about="tensors of the wire, held against NumPy"),
     Target(name="replies", place="sandbox:replies", about="the form of every reply, and its text made safe"),
-    Target(name="archive", place="uploads:archive", about="listing an upload and its file rules, held against zipfile"),
-    Target(name="multipart", place="uploads:multipart", about="an upload's form, in one piece and in many; its key",
+    Target(name="archive", tokens="zip", place="uploads:archive", about="listing an upload and its file rules, held against zipfile"),
+    Target(name="multipart", tokens="multipart", place="uploads:multipart", about="an upload's form, in one piece and in many; its key",
            instrumented=("python_multipart",)),
-    Target(name="formulas", place="written:formulas", about="formulas and numbers", most_bytes=1200),
-    Target(name="arrays", place="written:arrays", about="shapes and tables of numbers"),
-    Target(name="answers", place="written:answers", about="answers as JSON, TOML or form fields",
+    Target(name="formulas", tokens="formula", place="written:formulas", about="formulas and numbers", most_bytes=1200),
+    Target(name="arrays", tokens="formula", place="written:arrays", about="shapes and tables of numbers"),
+    Target(name="answers", tokens="toml", place="written:answers", about="answers as JSON, TOML or form fields",
            instrumented=("tomllib",), most_bytes=8192),
-    Target(name="questions", place="specs:questions", about="questions.toml, and an answer to each of its questions",
+    Target(name="questions", tokens="toml", place="specs:questions", about="questions.toml, and an answer to each of its questions",
            instrumented=("tomllib",), most_bytes=8192),
-    Target(name="assignment", place="specs:assignment", about="assignment.toml", instrumented=("tomllib",), most_bytes=8192),
-    Target(name="packed", place="specs:packed", about="packed specs, read and unpacked", instrumented=("zipfile",)),
+    Target(name="assignment", tokens="toml", place="specs:assignment", about="assignment.toml", instrumented=("tomllib",), most_bytes=8192),
+    Target(name="packed", tokens="zip", place="specs:packed", about="packed specs, read and unpacked", instrumented=("zipfile",)),
     Target(name="control", place="harness:control", about="notes between worker and harness, jobs and results"),
-    Target(name="proxy", place="harness:proxy", about="requests to the engine proxy and the bodies of containers"),
+    Target(name="proxy", tokens="http", place="harness:proxy", about="requests to the engine proxy and the bodies of containers"),
     Target(name="text", place="tables:text", about="text made safe to show"),
     Target(name="roster", place="tables:roster", about="rosters in, gradebooks out, no formula in any cell",
            instrumented=("csv",)),
     Target(name="blobs", place="tables:blobs", about="addresses of blob stores"),
-    Target(name="cells", place="probe:cells", about="source of cells: lines, magics, blocks"),
-    Target(name="notebook", place="probe:notebook", about="notebook files", instrumented=("json",)),
-    Target(name="submission", place="probe:submission", about="an upload unpacked and read in the sandbox",
+    Target(name="cells", tokens="notebook", place="probe:cells", about="source of cells: lines, magics, blocks"),
+    Target(name="notebook", tokens="notebook", place="probe:notebook", about="notebook files", instrumented=("json",)),
+    Target(name="submission", tokens="zip", place="probe:submission", about="an upload unpacked and read in the sandbox",
            instrumented=("zipfile",)),
-    Target(name="written", place="probe:written", about="answers.toml and cells of answers in the sandbox",
+    Target(name="written", tokens="toml", place="probe:written", about="answers.toml and cells of answers in the sandbox",
            instrumented=("tomllib",), most_bytes=8192),
 )  # fmt: skip
 TARGETS: dict[str, Target] = {target.name: target for target in _ALL}

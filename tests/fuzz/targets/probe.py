@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 
 from grader.engine.probe.answers import find_answers
+from grader.engine.probe.archive import unpack
 from grader.engine.probe.blocks import parse
 from grader.engine.probe.codefile import Cell
 from grader.engine.probe.lines import logical_lines
@@ -67,11 +68,15 @@ def submission(content: bytes) -> None:
         loading = Loading(Path(folder) / "in" / "submission", _load(kind, name, body))
         try:
             with within(1.0):
+                # What `run` does before anything is executed.
+                loading.unpacked = unpack(loading.body, loading.root)
                 loading._read()
+                loading._order()
         finally:
             os.chdir(here)
-        assert sorted(path.name for path in Path(folder).iterdir()) in ([], ["in"])
+        assert sorted(path.name for path in Path(folder).iterdir()) == ["in"]
         assert {path.name for path in (Path(folder) / "in").glob("*")} <= {"submission"}
+    assert len(loading.unpacked) == len(loading.body["entries"]) or kind == "zip"
     for read in loading.reads:
         assert read.is_readable or read.note
         encode([read.path, read.shown, read.note, [cell.error for cell in read.cells]])
