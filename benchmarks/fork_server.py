@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 from side_by_side import Action, by_turns, import_torch, show
 
+from grader.domain.check import Stage
 from grader.domain.run import RunStatus
 from grader.engine.engines import Engines
 from grader.engine.handins import HandIn, reference_hand_in
@@ -102,7 +103,9 @@ def gradings_a_second(backend: SandboxBackend, spec: Spec, made: HandIn, count: 
         def one(_: int) -> None:
             report = engines.grade(spec, made.name, made.content, GradeOptions(train=False))
             bad = [
-                found.check_id for found in report.checks if found.points < found.max_points and found.stage != "train"
+                found.id
+                for found in report.checks
+                if found.points < found.max_points and found.stage is not Stage.TRAIN
             ]
             if report.status is not RunStatus.GRADED or bad:
                 raise SystemExit(f"{spec.slug} under {backend.name} was {report.status}: {bad} {report.message}")
