@@ -30,7 +30,7 @@ _EXECUTED = re.compile(r"stat::number_of_executed_units: (\d+)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """What one run came to; `crash` is the file of the input that ended it."""
+    """What one run came to; `crash` is the file of the input that ended it, where libFuzzer wrote one."""
 
     target: Target
     executions: int
@@ -38,6 +38,7 @@ class Ran:
     edges: int
     features: int
     crash: Path | None
+    failed: bool
 
 
 def fuzz(target: Target, seconds: int) -> Ran:
@@ -61,6 +62,7 @@ def fuzz(target: Target, seconds: int) -> Ran:
     return Ran(
         target=target, executions=int(executed[1] if executed else last[0]), seconds=time.monotonic() - began,
         edges=int(last[1]), features=int(last[2]), crash=made[0] if made else None,
+        failed=bool(made) or "Uncaught Python exception" in output or executed is None,
     )  # fmt: skip
 
 
@@ -104,13 +106,13 @@ def main() -> int:
     crashes = 0
     for name in names:
         ran = fuzz(TARGETS[name], arguments.seconds)
-        found = "nothing" if ran.crash is None else str(ran.crash.relative_to(ROOT))
+        found = str((ran.crash or WORK / f"{name}.log").relative_to(ROOT)) if ran.failed else "nothing"
         print(  # noqa: T201
             f"| {name} | {ran.executions:,} | {ran.seconds:.0f} | {ran.edges:,} | {ran.features:,} | {found} |",
             flush=True,
         )
-        crashes += ran.crash is not None
-        if arguments.keep and ran.crash is None:
+        crashes += ran.failed
+        if arguments.keep and not ran.failed:
             keep(ran.target)
     size = sum(path.stat().st_size for path in CORPUS.rglob("*") if path.is_file())
     print(f"\ncorpus: {size:,} bytes", flush=True)  # noqa: T201

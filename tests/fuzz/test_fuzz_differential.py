@@ -27,7 +27,8 @@ _NAMES = st.from_regex(r"([a-z0-9_ö-]{1,8}/){0,2}[A-Za-z0-9_äé-]{1,8}\.(py|ip
 )
 def test_an_honest_archive_is_listed_as_zipfile_lists_it(files, method, comment, streamed):
     folded = [name.casefold() for name in files]
-    assume(len(set(folded)) == len(folded))
+    # A comment that looks like the end of an archive makes a file that nobody reads.
+    assume(len(set(folded)) == len(folded) and b"PK" not in comment)
     stream = io.BytesIO()
     with zipfile.ZipFile(stream if not streamed else _Unseekable(stream), "w", method) as archive:
         archive.comment = comment

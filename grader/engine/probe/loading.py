@@ -82,7 +82,7 @@ class Loading:
             # A name that no file can have costs that file alone.
             self.notes.append(f"A cell of {read.shown} writes a file under a name that cannot be used.")
             return
-        path = str(PurePosixPath(read.path).with_name(place.name))
+        path = str(PurePosixPath(read.path).parent / place.name)
         self.reads.append(read_code(path, place, alone=False))
 
     def _order(self) -> None:
