@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from pathlib import Path
 
 from grader.domain.ending import Ending, EndingReason
@@ -19,6 +20,8 @@ from grader.engine.sandbox.endings import HostFacts, classify
 from grader.engine.sandbox.stderr_tail import StderrTail
 
 DYING_S = 2.0
+# A charge that is refused is not in the high-water mark; the largest (a huge page) is 2 MiB of at least 64.
+_NEARLY = 0.9
 
 
 class HeldSandbox(ABC):
@@ -112,6 +115,9 @@ class HeldSandbox(ABC):
         """Called once, when it has ended and its group is gone."""
 
     def _facts(self, counted: GroupFacts, *, lost: bool) -> HostFacts:
+        if counted.oom_kills and not reached(counted.peak_bytes, self._profile.memory_bytes):
+            # The kernel counts its kills for want of the machine's memory too, and those are not the code's doing.
+            counted, lost = replace(counted, oom_kills=0), True
         return HostFacts(
             exit_code=self._exit_code(),
             oom_kills=counted.oom_kills,
@@ -124,6 +130,11 @@ class HeldSandbox(ABC):
             memory_limit_bytes=self._profile.memory_bytes,
             file_limit_bytes=self._profile.file_bytes,
         )
+
+
+def reached(peak_bytes: int | None, limit_bytes: int) -> bool:
+    """Whether a group has come to its limit, as far as its high-water mark tells; without one it is believed."""
+    return peak_bytes is None or peak_bytes >= _NEARLY * limit_bytes
 
 
 def limits_of(profile: SandboxProfile, extra_tasks: int) -> GroupLimits:
