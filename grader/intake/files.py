@@ -66,7 +66,8 @@ def match(listing: Listing, rules: FileRules) -> Match:
     for rule in rules.file:
         if rule.essential and rule.role != "code" and rule.name in dict(problems):
             raise MissingFile(dict(problems)[rule.name])
-    others = [entry for entry in listing.entries if entry not in code]
+    chosen = {entry.path for entry in code}
+    others = [entry for entry in listing.entries if entry.path not in chosen]
     entries = [WireEntry(path=entry.path, role="code") for entry in code]
     entries += [WireEntry(path=entry.path, role=_role(entry, rules)) for entry in others]
     return Match(entries=tuple(entries), problems=problems)
