@@ -1,6 +1,6 @@
 """How long each assignment's stages take for its reference hand-in, warm.
 
-    .venv/bin/python benchmarks/assignments.py [--rounds 5] [--backend bwrap]
+    .venv/bin/python benchmarks/assignments.py [--rounds 5] [--backend bwrap] [--report docs/performance.md]
 
 The gate and unit stages by turns with `python -c "import torch"` as the yardstick; then the train stage, once, on one
 core. Figures are medians.
@@ -9,9 +9,12 @@ core. Figures are medians.
 from __future__ import annotations
 
 import argparse
+import statistics
 import time
 from functools import partial
+from pathlib import Path
 
+from report import Figures, machine, publish, ratio
 from rich.console import Console
 from side_by_side import Action, by_turns, import_torch, show
 
@@ -42,15 +45,27 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--rounds", type=int, default=5)
     arguments.add_argument("--backend", default="bwrap")
+    arguments.add_argument("--report", type=Path, help="a page whose table is replaced")
     given = arguments.parse_args()
     specs = list_specs()
     with Engine(choose(given.backend)) as engine:
         actions: dict[str, Action] = {YARDSTICK: import_torch}
         actions |= {spec.slug: partial(graded, engine, spec, UNIT) for spec in specs}
-        show(f"gate and unit stages, {given.backend}", by_turns(actions, given.rounds), YARDSTICK)
-        console = Console()
-        for spec in specs:
-            console.print(f"{spec.slug}: train stage {graded(engine, spec, (Stage.TRAIN,)):.1f} s")
+        times = by_turns(actions, given.rounds)
+        show(f"gate and unit stages, {given.backend}", times, YARDSTICK)
+        trained = {spec.slug: graded(engine, spec, (Stage.TRAIN,)) for spec in specs}
+    for slug, seconds in trained.items():
+        Console().print(f"{slug}: train stage {seconds:.1f} s")
+    if given.report:
+        base = statistics.median(times[YARDSTICK])
+        rows = [
+            (slug, ratio(statistics.median(times[slug]), base), f"{seconds:.1f} s") for slug, seconds in trained.items()
+        ]
+        about = (
+            f"`assignments.py --rounds {given.rounds}`, {given.backend}; import torch took {base:.2f} s ({machine()}):"
+        )
+        columns = ("assignment", "gate and unit stages, x import torch", "train stage")
+        publish(given.report, [Figures(name="assignments", columns=columns, rows=rows, about=about)])
 
 
 if __name__ == "__main__":

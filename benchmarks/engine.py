@@ -1,6 +1,6 @@
 """What the boundary costs: a tiny call, tensors through the pipe, training inside against training outside, memory.
 
-    .venv/bin/python benchmarks/engine.py [--backends bwrap docker] [--rounds 20]
+    .venv/bin/python benchmarks/engine.py [--backends bwrap docker] [--rounds 20] [--report docs/performance.md]
 
 Training is compared by the time of the same fixed loop (same model, data, seed, thread count) run in a plain
 subprocess and through `student.fit`; both are measured by turns in one run.
@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import torch
+from report import Figures, machine, publish
 from rich.console import Console
 from rich.table import Table
 from side_by_side import by_turns, show
@@ -92,8 +93,8 @@ def round_trips(student: Student, rounds: int) -> dict[str, float]:
     return figures
 
 
-def training(student: Student, rounds: int) -> None:
-    """The cost of the sandbox and of our loop against the bare loop."""
+def training(student: Student, rounds: int) -> float:
+    """The cost of the sandbox and of our loop against the bare loop, as their ratio."""
     model = student.UNet(3, 32, 24, 1)
     torch.manual_seed(0)
     x, y = torch.randn(1000, 1, 32, 32), torch.randint(24, (1000, 32, 32))
@@ -105,7 +106,9 @@ def training(student: Student, rounds: int) -> None:
     def inside() -> float:
         return student.fit(model, x, y, steps=STEPS, batch_size=BATCH, budget_s=600, report_every=STEPS).seconds
 
-    show(f"training, {STEPS} steps of {BATCH}", by_turns({"bare": bare, "in the sandbox": inside}, rounds), "bare")
+    times = by_turns({"bare": bare, "in the sandbox": inside}, rounds)
+    show(f"training, {STEPS} steps of {BATCH}", times, "bare")
+    return statistics.median(times["in the sandbox"]) / statistics.median(times["bare"])
 
 
 def proportional_bytes(pid: int) -> dict[str, int]:
@@ -139,8 +142,8 @@ def _tree(pid: int) -> list[int]:
     return found
 
 
-def idle_memory(backend: str, count: int) -> None:
-    """What warm, unused sandboxes cost: the difference that `count` of them make, divided by `count`."""
+def idle_memory(backend: str, count: int) -> str:
+    """What warm, unused sandboxes cost: means over `count` of them; proportional / private / resident, for a page."""
     before = set(_probes())
     pool = WarmPool(choose(backend), SandboxProfile(), count)
     try:
@@ -148,12 +151,15 @@ def idle_memory(backend: str, count: int) -> None:
         probes = [pid for pid in _probes() if pid not in before]
         sums = [proportional_bytes(pid) for pid in probes]
         table = Table(title=f"{backend}: memory of each of {len(probes)} idle warm sandboxes, MB")
-        for name in ("Rss", "Pss", "Private_Dirty"):
+        means = {
+            name: f"{statistics.mean(one[name] for one in sums) / 2**20:.0f}"
+            for name in ("Pss", "Private_Dirty", "Rss")
+        }
+        for name in means:
             table.add_column(name, justify="right")
-        table.add_row(
-            *(f"{statistics.mean(one[name] for one in sums) / 2**20:.0f}" for name in ("Rss", "Pss", "Private_Dirty"))
-        )
+        table.add_row(*means.values())
         Console(width=120).print(table)
+        return " / ".join(means.values()) + " MB"
     finally:
         pool.stop()
 
@@ -177,9 +183,11 @@ def main() -> None:
     parser.add_argument("--backends", nargs="+", default=["bwrap", "docker"])
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--trainings", type=int, default=7)
+    parser.add_argument("--report", type=Path, help="a page whose table is replaced")
     options = parser.parse_args()
     torch.set_num_threads(1)
     console = Console(width=120)
+    columns: dict[str, list[str]] = {}
     for backend in options.backends:
         with ExitStack() as stack:
             pool = WarmPool(choose(backend), SandboxProfile(), 1, expected=1)
@@ -191,8 +199,21 @@ def main() -> None:
                 table.add_column(name, justify="right")
             table.add_row(*(f"{value:.3f}" for value in figures.values()))
             console.print(table)
-            training(student, options.trainings)
-        idle_memory(backend, 4)
+            trained = f"{training(student, options.trainings):.2f}"
+        columns[backend] = [*(f"{value:.2f} ms" for value in figures.values()), trained, idle_memory(backend, 4)]
+    if options.report:
+        publish(options.report, [_as_figures(columns, options.rounds, options.trainings)])
+
+
+def _as_figures(columns: dict[str, list[str]], rounds: int, trainings: int) -> Figures:
+    names = (
+        "a tiny call there and back", "1 MB there and back", "100 MB there and back",
+        f"training in the sandbox / the bare loop, {STEPS} steps of {BATCH}, UNet, {trainings} runs each",
+        "an idle warm sandbox: proportional / private / resident memory",
+    )  # fmt: skip
+    rows = [(name, *cells) for name, *cells in zip(names, *columns.values(), strict=True)]
+    about = f"`engine.py --rounds {rounds} --trainings {trainings}` ({machine()}):"
+    return Figures(name="boundary", columns=("", *columns), rows=rows, about=about)
 
 
 if __name__ == "__main__":

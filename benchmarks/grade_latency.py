@@ -1,6 +1,6 @@
 """How long a student waits: one grading warm and cold, many at once, beside plain pytest in a fresh container.
 
-    .venv/bin/python benchmarks/grade_latency.py [--rounds 20] [--backends bwrap docker]
+    .venv/bin/python benchmarks/grade_latency.py [--rounds 20] [--backends bwrap docker] [--report docs/performance.md]
 
 All unit checks of cmp784-practical2 on its reference hand-in; training left out on every side. Figures are medians of
 runs taken by turns in one process, with `python -c "import torch"` as the yardstick.
@@ -14,10 +14,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
+from report import Figures, publish
 from rich.console import Console
-from side_by_side import Action, by_turns, import_torch, show
+from side_by_side import Action, as_figures, by_turns, import_torch, show
 
 from grader.domain.run import RunStatus
 from grader.engine.handins import HandIn, reference_hand_in
@@ -130,6 +132,7 @@ def main() -> None:
     parser.add_argument("--backends", nargs="+", default=["bwrap", "docker"])
     parser.add_argument("--many", type=int, default=20)
     parser.add_argument("--warm-only", action="store_true")
+    parser.add_argument("--report", type=Path, help="a page whose tables are replaced")
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     spec = load_spec(SLUG)
@@ -163,7 +166,10 @@ def main() -> None:
         for engine in engines:
             engine.close()
         show("one grading, warm pool", times, YARDSTICK)
+        tables: list[Figures] = [as_figures("warm", "`grade_latency.py`, a filled pool", times, YARDSTICK)]
         if options.warm_only:
+            if options.report:
+                publish(options.report, tables)
             return
         actions = {YARDSTICK: import_torch}
         actions |= {f"cold, {backend}": cold(backend, path) for backend in options.backends}
@@ -174,12 +180,17 @@ def main() -> None:
         batch.mkdir()
         for number in range(options.many):
             (batch / f"name{number}-surname-practical2.zip").write_bytes(made.content)
-        for backend in options.backends:
-            console.print(
-                f"{backend}: {many(backend, batch, options.many):.0f} hand-ins a minute with --jobs 2, {options.many} files"
-            )
+        said = [
+            f"{backend}: {many(backend, batch, options.many):.0f} hand-ins a minute with --jobs 2, {options.many} files"
+            for backend in options.backends
+        ]
         each = sorted(cold_times["plain pytest, fresh container"])[options.rounds // 2]
-        console.print(f"plain pytest, fresh containers one after another: {60 / each:.0f} a minute")
+        said.append(f"plain pytest, fresh containers one after another: {60 / each:.0f} a minute")
+        console.print("\n".join(said))
+        cold_table = as_figures("cold", "`grade_latency.py`, nothing running before", cold_times, YARDSTICK)
+        tables.append(replace(cold_table, notes=["; ".join(said) + "."]))
+    if options.report:
+        publish(options.report, tables)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 
+from report import Figures, machine, ratio
 from rich.console import Console
 from rich.table import Table
 
@@ -51,3 +52,15 @@ def show(title: str, times: dict[str, list[float]], yardstick: str) -> None:
             name, str(len(values)), f"{median:.3f}", f"{min(values):.3f}", f"{max(values):.3f}", f"{median / base:.2f}"
         )
     Console(width=120).print(table)
+
+
+def as_figures(name: str, about: str, times: dict[str, list[float]], yardstick: str) -> Figures:
+    """The same table for a page."""
+    base = statistics.median(times[yardstick])
+    rows = []
+    for what, values in times.items():
+        median = statistics.median(values)
+        rows.append((what, f"{median:.3f}", f"{min(values):.3f} to {max(values):.3f}", ratio(median, base)))
+    runs = len(times[yardstick])
+    columns = ("what", "median s", "min to max", f"x {yardstick}")
+    return Figures(name=name, columns=columns, rows=rows, about=f"{about}, {runs} runs by turns ({machine()}):")

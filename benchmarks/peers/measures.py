@@ -176,7 +176,7 @@ def memory(bench: Bench) -> Figures:
     )  # fmt: skip
 
 
-def throughput_and_grades(bench: Bench) -> list[Figures]:
+def throughput_and_grades(bench: Bench, widths: Sequence[int] = (1, 2)) -> list[Figures]:
     """All hand-ins through every tool; the points of the same runs say who judged rightly."""
     minute: dict[str, list[float | None]] = {}
     points: dict[str, dict[str, float]] = {}
@@ -188,7 +188,7 @@ def throughput_and_grades(bench: Bench) -> list[Figures]:
         row[jobs - 1] = len(bench.given) / (time.monotonic() - began) * 60
 
     files = bench.files(bench.given)
-    for jobs in (1, 2):
+    for jobs in widths:
         for backend in bench.backends:
             name = f"ours, `grader grade --jobs`, {backend}"
             take(name, jobs, lambda b=backend, j=jobs: _by_stem(ours.command(files, b, jobs=j)))  # type: ignore[misc]
@@ -200,7 +200,7 @@ def throughput_and_grades(bench: Bench) -> list[Figures]:
         name = f"ours, a worker that runs, {backend}"
         # As many as show the steady state: what a full pool gives at once is less than a tenth of them.
         count = len(bench.given) * (6 if backend == "fork" else 2)
-        for jobs in (1, 2):
+        for jobs in widths:
             worker = ours.Worker(backend, jobs)
             try:
                 minute.setdefault(name, [None, None])[jobs - 1], points[name] = worker.many(bench.given, count)
