@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import struct
 from dataclasses import dataclass, field
@@ -90,6 +91,12 @@ class Control:
             raise ControlClosed("the other process is gone") from error
         word, fields = _read(packed)
         return Note(word, fields, tuple(descriptors))
+
+    def is_shut(self) -> bool:
+        """Whether the other side is gone, whatever of its words is still unread."""
+        looking = select.poll()
+        looking.register(self._socket, 0)
+        return bool(looking.poll(0))
 
     def shut(self) -> None:
         """Whoever receives, on either side and in any thread, hears that it is over. Idempotent."""

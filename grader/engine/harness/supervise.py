@@ -139,6 +139,11 @@ class HarnessProcess:
             }
             raise kinds.get(note.fields["code"], RunFailed)(note.fields["message"])
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether it has ended, or will never be there."""
+        return self._control.is_shut()
+
     def interrupt(self) -> None:
         """Stop the process, from any thread; whoever is in `judge` or `await_hello` gets a RunFailed. Idempotent."""
         self._server.end(self._number, wait=self._said_hello)
@@ -229,7 +234,7 @@ class HarnessPool:
             if self._is_stopped:
                 raise TransientError("The pool of harnesses has been stopped, so nothing more can be judged.")
             self._fill()
-            process = self._waiting.popleft() if self._waiting else HarnessProcess(self._server)
+            process = self._next()
             # The next one is forked while this one judges: no import slows it down.
             self._fill()
         try:
@@ -258,6 +263,15 @@ class HarnessPool:
         self._server.close()
         for process in waiting:
             process.kill()
+
+    def _next(self) -> HarnessProcess:
+        """With the lock held. One that somebody killed while it waited is nobody's try."""
+        while self._waiting:
+            process = self._waiting.popleft()
+            if not process.is_gone:
+                return process
+            process.kill()
+        return HarnessProcess(self._server)
 
     def _fill(self) -> None:
         """With the lock held. A server that ended takes with it those that wait, and has a successor."""

@@ -191,6 +191,25 @@ def test_a_pool_whose_server_was_killed_forks_from_another():
         pool.stop()
 
 
+def test_a_harness_that_was_killed_while_it_waited_is_no_ones():
+    pool = HarnessPool(1)
+    try:
+        pool.await_ready()
+        (waiting,) = pool._waiting
+        assert not waiting.is_gone
+        os.kill(waiting.pid, signal.SIGKILL)
+        ends_at = time.monotonic() + 20
+        while not waiting.is_gone and time.monotonic() < ends_at:
+            time.sleep(0.02)
+        with pool.lease() as process:
+            process.await_hello()
+            assert process.pid != waiting.pid
+            os.kill(process.pid, 0)
+            assert not process.is_gone
+    finally:
+        pool.stop()
+
+
 def until_gone(pid):
     ends_at = time.monotonic() + 20
     while Path(f"/proc/{pid}").exists() and time.monotonic() < ends_at:
