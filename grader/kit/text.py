@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 # Bidirectional overrides can make a line read as something it is not.
-_HIDDEN = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+_HIDDEN = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 
 
 def _shown(character: str) -> bool:

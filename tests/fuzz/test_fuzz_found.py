@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import tracemalloc
+import zipfile
 
 import pytest
 
 from grader.answers.formulas import UnreadableFormula, parse
 from grader.answers.given import BadAnswers, read_answers
-from grader.domain.assignment import Limits
+from grader.domain.assignment import FileRules, Limits
 from grader.domain.errors import ProtocolViolation
 from grader.engine.student.replies import FileFacts, checked
 from grader.engine.wire.frames import WireError
 from grader.engine.wire.values import decode
 from grader.formats.cells import safe
 from grader.intake.archive import list_upload
+from grader.intake.files import match
+from grader.kit.text import plain
 from tests.fuzz.targets.bounds import within
 from tests.fuzz.targets.written import ANSWER_S
 
@@ -68,3 +72,17 @@ def test_an_upload_named_by_dots_alone_has_a_name_all_the_same(name):
 @pytest.mark.parametrize("cell", ["\ufe66cmd()", "\ufe62 1", "\u3000=1", "\u2003@x", "\u200a-1", "\uff1d1"])
 def test_small_and_wide_signs_and_any_blank_before_them_are_guarded(cell):
     assert safe(cell) == f"'{cell}"
+
+
+def test_the_arabic_letter_mark_is_as_hidden_as_the_other_marks():
+    assert plain("a\u061cb") == "ab"
+
+
+def test_two_thousand_files_are_sorted_in_time_as_their_number():
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for number in range(2000):
+            archive.writestr(f"work/{'x' * 60}{number}.py", b"")
+    listing = list_upload("work.zip", stream.getvalue(), Limits())
+    with within(0.2):
+        assert len(match(listing, FileRules()).entries) == 2000

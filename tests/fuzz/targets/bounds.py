@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from grader.kit.text import plain
+
 # What atheris writes between the instructions costs about this much.
 _INSTRUMENTED = 8.0
 
@@ -24,6 +26,6 @@ def within(seconds: float) -> Iterator[None]:
 def is_a_sentence(error: Exception, *, among: str = "") -> None:
     """Raises AssertionError unless the error's words could be shown to somebody as they are."""
     text = str(error)
-    assert text.strip() and text.isprintable(), repr(text)
+    assert text.strip() and plain(text) == text and not set(text) & set("\n\t\v\f\r\u2028\u2029"), repr(text)
     assert len(text) < 2_000, len(text)
     assert among in text, text

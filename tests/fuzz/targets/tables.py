@@ -44,6 +44,7 @@ def text(content: bytes) -> None:
             "FSI",
             "PDI",
         )
+    assert not set(shown + line) & set("\u061c\u200e\u200f\ufeff")
     assert not set(line) & set("\n\t\v\f\r\x1c\x1d\x1e\x85\u2028\u2029")
     assert plain(shown, limit=limit + 60) == shown
     assert one_line(line, limit=limit) == line
