@@ -214,7 +214,7 @@ def _agreed_end(content: bytes, record: Record) -> int:
     if (
         content[name_at:extra_at] != record.raw_name
         or method != record.method
-        or (flags ^ record.flags) & ENCRYPTED
+        or (flags ^ record.flags) & (ENCRYPTED if record.raw_name.isascii() else ENCRYPTED | _UTF8)
         or not (streamed or (compressed, size) == (record.compressed, record.size))
     ):
         raise BadArchive(_CONTRADICTS, trick="two tables that contradict each other")
