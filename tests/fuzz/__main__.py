@@ -67,8 +67,11 @@ def fuzz(target: Target, seconds: int) -> Ran:
 
 
 def _drive(target: Target, options: list[str]) -> str:
-    command = [sys.executable, "-m", "tests.fuzz.drive", target.name, *options]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    # To merge, libFuzzer starts what it takes for its own program again and again.
+    program = WORK / f"{target.name}.sh"
+    program.write_text(f'#!/bin/sh\nFUZZ_PROGRAM="$0" exec {sys.executable} -m tests.fuzz.drive {target.name} "$@"\n')
+    program.chmod(0o755)
+    done = subprocess.run([program, *options], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     return done.stdout.decode("utf-8", "replace")
 
 
