@@ -9,6 +9,7 @@ import re
 import pytest
 
 from grader.domain.course import Role
+from grader.domain.run import RunFacts
 from grader.storage.models import MembershipRow
 from tests import builders
 from tests.web.conftest import text_of
@@ -314,3 +315,18 @@ def test_staff_see_the_newest_submissions_of_the_course_on_the_assignment(tina, 
     text = text_of(tina.get("/assignments/tiny").text)
     assert "Newest submissions" in text
     assert ADA in text
+
+
+def test_what_looks_deliberate_is_shown_to_staff_and_never_to_the_student(site, scene, tina):
+    receipt = scene.hand_in(ADA)
+    scene.grade(facts=RunFacts(sandbox="bwrap", flags=("The sandbox sent a reply nobody had asked for (once)",)))
+    text = text_of(tina.get(f"/submissions/{receipt.id}").text)
+    assert "This looks deliberate; look at it yourself" in text
+    assert "nobody had asked for" in text
+    listed = tina.get(f"/assignments/tiny/people/{scene.people[ADA].id}").text
+    assert "look at this" in text_of(listed)
+    for page in (f"/submissions/{receipt.id}", f"/submissions/{receipt.id}/card", "/assignments/tiny"):
+        own = site.browser(ADA, scene).get(page).text
+        assert "deliberate" not in own and "look at this" not in own and "asked for" not in own
+    eyes = tina.get(f"/submissions/{receipt.id}?view=student").text
+    assert "deliberate" not in eyes
