@@ -64,12 +64,12 @@ def _work(settings: WorkerSettings, signals: StopSignals, watch: Watch) -> None:
     reap_folders(Path(tempfile.gettempdir()))
     shares = open_shares(settings, backend)
     blobs = Blobs(settings.blobs_url)
-    if not (await_schema(settings.database_url, signals.wait) and await_blobs(blobs, signals.wait)):
-        return
     slots = slots_of(settings.queues, settings.jobs, shares)
     settings = replace(settings, jobs=len(slots))
     # A slot writes from two threads: the grading one and the one that keeps the lease.
     database = Database(settings.database_url, CeleryWakeUps(settings.broker_url), pool=2 * settings.jobs + 2)
+    if not (await_schema(settings.database_url, signals.wait) and await_blobs(blobs, database, signals.wait)):
+        return
     with (
         tempfile.TemporaryDirectory(prefix=f"{SPECS_PREFIX}{os.getpid()}-") as folder,
         Engines(backend, jobs=len(slots) - len(shares), shares=len(shares)) as engines,

@@ -16,10 +16,11 @@ from grader.domain.grading import Queue
 from grader.engine.engines import Engines
 from grader.engine.sandbox.base import SandboxBackend
 from grader.engine.sandbox.select import choose
-from grader.service import runs
+from grader.service import assignments, runs
 from grader.service.expected import likeliest_limits
 from grader.storage import schema
 from grader.storage.blobs import Blobs
+from grader.storage.database import Database
 from worker.loop import GradingLoop, Workplace
 from worker.slots import Slot
 
@@ -72,11 +73,19 @@ def await_schema(url: str, stopped_within: Callable[[float], bool]) -> bool:
             return False
 
 
-def await_blobs(blobs: Blobs, stopped_within: Callable[[float], bool]) -> bool:
-    """Wait for the blob store; False when it was time to stop first. Raises BadBlobsUrl when waiting does not help."""
+def await_blobs(blobs: Blobs, database: Database, stopped_within: Callable[[float], bool]) -> bool:
+    """Wait for the blob store; False when it was time to stop first. Raises BadBlobsUrl when waiting does not help.
+
+    A service that has published a spec has a store, so an empty folder is none.
+    """
     while True:
         try:
+            with database.begin() as work:
+                if assignments.has_blobs(work):
+                    blobs.expect()
             blobs.require_ready()
+        except DatabaseBusy as error:
+            log.warning("the database is away: %s", error)
         except TransientError as error:
             log.warning("the blob store is away: %s", error)
         else:

@@ -19,6 +19,7 @@ from grader.http.security import security_headers
 from grader.http.services import Services
 from grader.http.settings import ServerSettings
 from grader.kit.tracing import traces_for
+from grader.service import assignments
 from grader.storage import schema
 from grader.storage.announcements import Announcements
 from grader.storage.blobs import Blobs
@@ -72,11 +73,19 @@ def _name_of(route: APIRoute) -> str:
     return route.name
 
 
+def _expect_blobs(services: Services) -> None:
+    """A disk that is not mounted when we start must not be taken for a new service's."""
+    with services.database.begin() as work:
+        if assignments.has_blobs(work):
+            services.blobs.expect()
+
+
 def _lifespan(services: Services) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         del app
         await run_in_threadpool(schema.require_current, services.settings.database_url)
+        await run_in_threadpool(_expect_blobs, services)
         await run_in_threadpool(services.announcements.start)
         try:
             yield

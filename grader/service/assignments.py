@@ -53,6 +53,11 @@ def publish_spec(work: Work, *, definition: object, spec_slug: str, version: str
     return assignments.add_spec(work, definition=definition, spec_slug=spec_slug, version=version, blob=blob)
 
 
+def has_blobs(work: Work) -> bool:
+    """Whether this service's blob store holds anything: a spec's bytes are the first."""
+    return assignments.has_specs(work)
+
+
 def offer(
     work: Work,
     course: Course,

@@ -5,7 +5,7 @@ renamed, and its folder synced; an object store shows an object only when all of
 
 A local store whose folder is gone (a disk that is not mounted, a network that does not answer) is away, and is never
 begun anew by a process that knew it: what is written into an empty mount point is lost when the disk is back.
-Accepted gap: a process that starts meanwhile takes an empty folder for a new store, so what starts it must mount first.
+One that starts meanwhile asks the database whether there is a store (`expect`).
 
 What nobody names any more is put aside before it goes for good (`grader.service.clearing`), and is found there by
 whoever turns out to need it: so nobody who stores the same bytes at that moment has to hold a lock.
@@ -100,6 +100,10 @@ class Blobs:
         self._folder = None if isinstance(self._store, ObjectStore) else Path(self._root)
         self._tidied_at = -_ABANDONED_S
         self._was_there = False
+
+    def expect(self) -> None:
+        """There is a store already: where it is not, it is away, and none is begun."""
+        self._was_there = True
 
     @contextmanager
     def writer(self) -> Iterator[BlobWriter]:

@@ -102,7 +102,7 @@ def test_a_training_is_not_in_vain_when_the_store_is_away_at_its_end(desk, objec
     assert desk.place.blobs.get(kept.sha256) == CURVE.content
 
 
-def test_a_worker_that_starts_before_the_store_waits_for_it(objects):
+def test_a_worker_that_starts_before_the_store_waits_for_it(objects, database):
     asked = []
 
     def stopped_within(seconds: float) -> bool:
@@ -112,7 +112,7 @@ def test_a_worker_that_starts_before_the_store_waits_for_it(objects):
         return False
 
     objects.stop()
-    assert await_blobs(Blobs(URL), stopped_within)
+    assert await_blobs(Blobs(URL), database, stopped_within)
     assert len(asked) == 2
     objects.stop()
-    assert not await_blobs(Blobs(URL), lambda seconds: True)
+    assert not await_blobs(Blobs(URL), database, lambda seconds: True)

@@ -58,6 +58,18 @@ def test_a_folder_that_goes_in_the_middle_of_an_upload_is_away(blobs, folder):
         writer.keep()
 
 
+def test_a_process_that_starts_meanwhile_begins_none_where_there_must_be_one(blobs, folder):
+    folder.rename(folder.with_name("elsewhere"))
+    started = Blobs(str(folder))
+    started.expect()
+    with pytest.raises(BlobsAway):
+        started.put(b"more")
+    assert not started.is_ready()
+    assert not folder.exists()
+    folder.with_name("elsewhere").rename(folder)
+    assert started.get(DIGEST) == CONTENT
+
+
 def test_what_is_missing_in_a_store_that_is_there_is_missing(blobs):
     with pytest.raises(BlobMissing):
         blobs.get("0" * 64)

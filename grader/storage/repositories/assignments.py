@@ -51,6 +51,11 @@ def has_spec(work: Work, spec_slug: str, version: str) -> bool:
     return work.session.scalar(select(SpecVersionRow.id).filter_by(spec_slug=spec_slug, version=version)) is not None
 
 
+def has_specs(work: Work) -> bool:
+    """Whether any spec was ever published."""
+    return work.session.execute(select(SpecVersionRow.id).limit(1)).first() is not None
+
+
 def lock(work: Work, slug: str) -> OfferedAssignment | None:
     """An assignment as the newest commit left it, that nobody else changes before this transaction ends."""
     # Its key is not locked: uploads go on meanwhile.
