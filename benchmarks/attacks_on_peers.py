@@ -95,7 +95,7 @@ def applicable(patterns: Sequence[str]) -> list[Hostile]:
 Judge = Callable[[Hostile], tuple[float, str]]
 
 
-def judges(folder: Path, backends: Sequence[str]) -> dict[str, Judge]:
+def judges(folder: Path, backends: Sequence[str], limit_s: float) -> dict[str, Judge]:
     """Every tool as a function from a hand-in to its points and what was said aloud."""
     installed, task = ready(), read_task("target", ("all",))
     for name in ("pytest", "otter", "nbgrader"):
@@ -108,7 +108,7 @@ def judges(folder: Path, backends: Sequence[str]) -> dict[str, Judge]:
 
     def of_peer(peer: tools.Peer) -> Judge:
         def judge(one: Hostile) -> tuple[float, str]:
-            points, ran = peer.judge(one, limit_s=LIMIT_S)
+            points, ran = peer.judge(one, limit_s=limit_s)
             return points, ran.files.get("/tmp/said", b"").decode(errors="replace")
 
         return judge
@@ -155,6 +155,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="every eighth idea of ours, and the four others")
     parser.add_argument("--jobs", type=int, default=2, help="gradings at a time")
     parser.add_argument("--backends", nargs="+", default=None, help="ours in these sandboxes; else all that work")
+    parser.add_argument("--tools", nargs="+", default=["*"], help="patterns of names of tools, such as 'otter*'")
+    parser.add_argument("--limit-s", type=float, default=LIMIT_S, help="wall-clock limit of a peer's grading")
     parser.add_argument("--report", type=Path, help="a page whose tables are replaced")
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -166,7 +168,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="attacks-on-peers-") as scratch:
         folder = Path(scratch)
         folder.chmod(0o755)
-        for name, judge in judges(folder, options.backends or ours.backends()).items():
+        for name, judge in judges(folder, options.backends or ours.backends(), options.limit_s).items():
+            if not any(fnmatch.fnmatch(name, pattern) for pattern in options.tools):
+                continue
             try:
                 attempts[name] = attack(judge, ideas, options.jobs)
             except GraderError as error:
