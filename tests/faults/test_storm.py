@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.storm import report
+from tests.faults.storm import report, verdict
 from tests.faults.storm.__main__ import blow
 from tests.faults.storm.injector import Struck
 from tests.faults.storm.kinds import KINDS
@@ -65,6 +65,15 @@ def test_a_report_replaces_what_stands_between_the_markers_and_nothing_else(tmp_
     page.write_text("no markers")
     with pytest.raises(ValueError, match="once each"):
         report.put_in(page, "lost")
+
+
+def test_a_traceback_in_a_log_is_found_whatever_the_format():
+    ours = "2026-01-01T00:00:00Z ERROR x: it failed\nTraceback (most recent call last):\n  File\nValueError: no\n"
+    one_line = "2026-01-01T00:00:00Z ERROR x: it failed\\nTraceback (most recent call last):\\n  File\\nKeyError: 1\n"
+    starting = "Traceback (most recent call last):\n  File\nOSError: [Errno 24] Too many open files: 'x.py'\n"
+    fine = "2026-01-01T00:00:00Z INFO x: all is well\n"
+    assert verdict.tracebacks(fine + ours + one_line + starting + fine) == ["ValueError: no", "KeyError: 1"]
+    assert verdict.tracebacks(starting + fine + starting) == []
 
 
 def test_the_page_names_kinds_that_there_are():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -187,19 +188,20 @@ def problems_of_leftovers(site: Site) -> list[str]:
 
 
 def problems_of_logs(site: Site) -> list[str]:
-    """Tracebacks, by what they end with. Python's own are none of ours: it could not open a module while it started."""
+    """Tracebacks, by what they end with."""
     found: dict[str, int] = {}
     for log in site.logs:
-        # Some formats keep an exception in its line.
-        lines = log.read_text(errors="replace").replace("\\n", "\n").splitlines()
-        for number, line in enumerate(lines):
-            if "Traceback (most recent call last)" in line:
-                rest = [one for one in lines[number + 1 :][:400] if one and not one.startswith((" ", "\t"))]
-                if "_run_module_as_main" in lines[number + 1] and rest and rest[0].startswith(_NO_HANDLES):
-                    continue
-                last = f"{log.name}: {rest[0][:200] if rest else '?'}"
-                found[last] = found.get(last, 0) + 1
+        for last in tracebacks(log.read_text(errors="replace")):
+            found[f"{log.name}: {last}"] = found.get(f"{log.name}: {last}", 0) + 1
     return [f"{many} tracebacks in {what}" for what, many in found.items()]
+
+
+def tracebacks(text: str) -> list[str]:
+    """The last line of each. Those for want of a file handle are Python's and Celery's own, where we have no word."""
+    # Some formats keep an exception in its line.
+    entries = re.split(r"(?m)^(?=\d{4}-\d\d-\d\dT|Traceback )", text.replace("\\n", "\n"))
+    blocks = [entry.partition("Traceback (most recent call last)")[2] for entry in entries]
+    return [block.strip().splitlines()[-1][:200] for block in blocks if block and _NO_HANDLES not in block]
 
 
 def mounts() -> list[str]:
