@@ -42,7 +42,7 @@ TEACHER = "teacher@example.org"
 LEASE_S = 3.0
 DISK_BYTES = 48 * 2**20
 # When a run that failed by our fault is tried again, in seconds; a real service waits for minutes and hours.
-AGAIN_S = "5,5,10,10,10,20,20,20"
+AGAIN_S = "10,10,20,20,20" + ",30" * 15
 _AGAIN_AFTER_S = 0.2
 # The clock of a process that finds this on its path is off by what its file says at that moment.
 CLOCK = """
