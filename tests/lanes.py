@@ -76,8 +76,9 @@ def pieces(scratch: Path) -> list[Piece]:
     proofs = [
         Piece(
             name=f"proof of {path.parent.name}",
-            # Docker's way is proved by the tests that are marked so, and the trainings of the references by the demo's.
-            command=(str(BIN / "grader"), "spec", "check", path.parent.name, "--sandbox", "bwrap", "--no-train"),
+            # By the cheapest of the sandboxes, which all pass the same suite: bwrap's way is proved by the acceptance
+            # tests, Docker's by those that are marked so, and the trainings of the references by the demo's.
+            command=(str(BIN / "grader"), "spec", "check", path.parent.name, "--sandbox", "fork", "--no-train"),
         )
         for path in sorted((ROOT / "test_specs").glob("*/assignment.toml"))
     ]
