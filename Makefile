@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := $(VENV)/sandbox
 
-.PHONY: help install system demo test check format check-specs clean
+.PHONY: help install system demo test attacks check format check-specs clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ demo: install ## run the service with a demo course, hand in references and brok
 
 test: install ## the one test command
 	@sh tests/run.sh
+
+attacks: install ## try every hostile idea on every sandbox there is; writes docs/attacks.md (long)
+	@$(BIN)/python -m tests.attacks --backend all --write
 
 check: install ## format, lint, types and import contracts, without running tests
 	$(BIN)/ruff format --check .

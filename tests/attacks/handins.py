@@ -91,6 +91,23 @@ def in_forward(source: str) -> str:
     )
 
 
+def in_count(source: str) -> str:
+    """`RIGHT` with `source` run where the layer of `A.count` is made, the check that has the least time."""
+    made = textwrap.indent(textwrap.dedent(source).strip("\n"), "    ")
+    return (
+        RIGHT
+        + "\ndef attempt():\n"
+        + made
+        + textwrap.dedent("""
+
+    class Scale(Scale):
+        def __init__(self, inputs, outputs):
+            super().__init__(inputs, outputs)
+            attempt()
+    """)
+    )
+
+
 # Tries each of a list of (what, function), and says how each ended.
 TRY_EACH = """
 def try_each(*attempts):
@@ -116,3 +133,25 @@ def syscall(number, *arguments):
     return result
 """
 )
+# Finds the probe's own server in the frames below, and writes bytes of one's own as its answer to the present request.
+RAW = """
+def server():
+    import sys
+    frame = sys._getframe()
+    while frame:
+        owner = frame.f_locals.get("self")
+        if type(owner).__name__ == "Server" and "request" in frame.f_locals:
+            return owner, frame.f_locals["request"]
+        frame = frame.f_back
+
+def raw(header, payload=b"", header_length=None, payload_length=None):
+    import os, struct
+    owner, request = server()
+    serial = request.serial
+    fd = owner._pipe._write_fd
+    lengths = (len(header) if header_length is None else header_length, len(payload) if payload_length is None else payload_length)
+    data = struct.pack(">2sBBIIQ", b"GW", 65, 0, serial, *lengths) + header + payload
+    os.set_blocking(fd, True)
+    while data:
+        data = data[os.write(fd, data):]
+"""

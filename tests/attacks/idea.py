@@ -10,6 +10,9 @@ from typing import Any
 
 # The spec's points, and those of `handins.WRONG`: the right number of weights, and nothing else is right.
 FULL, FLOOR = 19.0, 1.0
+# The checks that everybody may see, and their points; a check for staff alone costs a sandbox of its own.
+OPEN, OPEN_POINTS = ("[ABC].*",), 17.0
+EVERY = ("*",)
 FAMILIES = {
     "read": "find out what nobody was told",
     "forge": "forge a verdict",
@@ -36,7 +39,7 @@ class Idea:
     | field | what must be |
     | --- | --- |
     | `at_most`, `at_least` | points of the run; `at_most` is the floor of the same hand-in without the idea |
-    | `only` | patterns of the checks that are run, all if empty: what is lost with the sandbox is loaded again |
+    | `only` | patterns of the checks that are run: what is lost with the sandbox is loaded again |
     | `status` | "graded" or "rejected" |
     | `endings` | one of the run's sandboxes ended so; "killed" is our own end of one that was well |
     | `tried` | a regular expression that what was printed or said must match: the idea was tried |
@@ -58,7 +61,7 @@ class Idea:
     answers: Mapping[str, Any] = field(default_factory=dict)
     at_most: float = FLOOR
     at_least: float = 0.0
-    only: tuple[str, ...] = ()
+    only: tuple[str, ...] = OPEN
     status: str = "graded"
     endings: tuple[str, ...] = ()
     tried: str = ""

@@ -53,7 +53,7 @@ class Ended:
 
 def grade(engine: Engine, spec: Spec, idea: Idea, canaries: Canaries) -> Ended:
     """One idea on the engine's backend, held against what it must come to there."""
-    on = "gvisor" if getattr(engine.backend, "runtime", None) == GVISOR else engine.backend.name
+    on = "gvisor" if engine.backend.name.startswith(f"docker/{GVISOR}") else engine.backend.name
     idea = replace(idea, **dict(idea.differs.get(on, {})))
     name, content = idea.handed_in(canaries.words)
     report = engine.grade(spec, name, content, GradeOptions(only=idea.only, seed=SEED, answers=idea.answers))

@@ -8,7 +8,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 from tests.attacks.idea import FAMILIES, Idea
-from tests.attacks.judging import Ended
+
+# Backend -> idea -> how it ended there.
+Outcomes = Mapping[str, Mapping[str, str]]
 
 HEAD = """# Attacks
 
@@ -24,14 +26,15 @@ hand-in is graded on the same engine and gets full marks.
 
 A cell says what the run came to: points of those that the same hand-in gets without the idea, or "rejected" at intake; why
 sandboxes ended, where it was not we who stopped them; "marked" where staff see that something looks deliberate.
-"LOST" would be an idea that won or harmed. A dash: the backend could not be used where this page was made.
+"LOST" would be an idea that won or harmed. A dash: it was not run there when this page was made.
 """
 
 
-def document(ideas: Sequence[Idea], ended: Mapping[str, Mapping[str, Ended] | None]) -> str:
-    """The page; `ended` holds for each backend how each idea ended, or None."""
-    used = ", ".join(name for name, found in ended.items() if found)
-    made = f"Made by `make attacks` on {os.cpu_count()} processors of {platform.machine()}, Linux {platform.release()}; used: {used}.\n"
+def document(ideas: Sequence[Idea], ended: Outcomes) -> str:
+    """The page."""
+    counts = ", ".join(f"{name} {len(found)} of {len(ideas)}" for name, found in ended.items())
+    machine = f"{os.cpu_count()} processors of {platform.machine()} (load {os.getloadavg()[0]:.0f})"
+    made = f"Made by `make attacks` on {machine}; ideas run: {counts}.\n"
     parts = [HEAD, made]
     for family, aim in FAMILIES.items():
         of_family = [idea for idea in ideas if idea.family == family]
@@ -46,17 +49,13 @@ def document(ideas: Sequence[Idea], ended: Mapping[str, Mapping[str, Ended] | No
     return "\n".join(parts)
 
 
-def _table(ideas: Sequence[Idea], ended: Mapping[str, Mapping[str, Ended] | None]) -> str:
+def _table(ideas: Sequence[Idea], ended: Outcomes) -> str:
     heads = ["idea", "what is tried", *ended]
     rows = ["| " + " | ".join(heads) + " |", "| " + " | ".join("---" for _ in heads) + " |"]
     for idea in ideas:
-        cells = [_cell(idea, found) for found in ended.values()]
+        cells = [found.get(idea.name, "–") for found in ended.values()]
         rows.append("| " + " | ".join([f"`{idea.name}`", idea.what.replace("|", "\\|"), *cells]) + " |")
     return "\n".join(rows) + "\n"
-
-
-def _cell(idea: Idea, found: Mapping[str, Ended] | None) -> str:
-    return found[idea.name].summary if found and idea.name in found else "–"
 
 
 def names_in(page: str) -> list[str]:
