@@ -48,7 +48,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="the launcher drops a uid
 @pytest.fixture
 def light(fork: SandboxBackend) -> Iterator[ForkBackend]:
     """A backend of a test's own, whose fork server imports nothing; `fork` says whether it can be had at all."""
-    backend = ForkBackend(preload=False, forked_within_s=10.0)
+    backend = ForkBackend(preload=False)
     yield backend
     backend.close()
 
@@ -89,7 +89,7 @@ def test_a_killed_fork_server_takes_its_jobs_along_and_the_next_start_has_anothe
         read_line(job)
         first = only_server(light)
         os.kill(inside(first), signal.SIGKILL)
-        assert ended_within(cast("Sandbox", job), 5)
+        assert ended_within(cast("Sandbox", job), 30)
         # Nobody of ours killed it, and no limit did.
         assert job.ending().reason is EndingReason.LOST
         assert not processes_with(job.marker)
@@ -98,14 +98,16 @@ def test_a_killed_fork_server_takes_its_jobs_along_and_the_next_start_has_anothe
 
 
 def test_a_hung_fork_server_loses_one_start_and_harms_no_job_under_way(fork: SandboxBackend) -> None:
-    backend = ForkBackend(preload=False, forked_within_s=0.5)
+    backend = ForkBackend(preload=False)
     try:
         with started(backend, SLEEPS) as job:
             read_line(job)
             hung = only_server(backend)
             os.kill(inside(hung), signal.SIGSTOP)
+            usual, backend.forked_within_s = backend.forked_within_s, 0.5
             with pytest.raises(SandboxLost, match="does not answer"):
                 backend.start(SMALL)
+            backend.forked_within_s = usual
             assert outcome(backend, "print('again')").output == b"again\n"
             assert job.is_alive()
             assert hung.is_alive()
@@ -139,7 +141,7 @@ def test_it_is_renewed_beside_its_jobs(fork: SandboxBackend) -> None:
             read_line(job)
             first = only_server(backend)
             outcome(backend, "pass")
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while first in backend.servers and len(backend.servers) == 1 and time.monotonic() < deadline:
                 time.sleep(0.01)
             outcome(backend, "pass")
@@ -185,7 +187,7 @@ def test_fifty_jobs_in_a_row_leave_nothing_behind(light: ForkBackend) -> None:
         sandbox.kill()
     assert only_server(light) is server
     assert our_groups() == groups
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while (descriptors() > ours or threading.active_count() > threads) and time.monotonic() < deadline:
         time.sleep(0.01)  # the threads that read standard error close their own
     assert descriptors() <= ours
@@ -219,7 +221,7 @@ def test_a_dead_worker_takes_its_jobs_along_and_the_next_reaps_its_groups(light:
         if dies == "killed":
             worker.send_signal(signal.SIGKILL)
         worker.wait()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while (processes_with(marker) or Path(f"/proc/{wall}").exists()) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not processes_with(marker)
