@@ -198,7 +198,7 @@ def throughput_and_grades(bench: Bench, widths: Sequence[int] = (1, 2)) -> list[
     take("nbgrader autograde, all in one go", 1, lambda: bench.nbgrader.judge_all(bench.given, limit_s=600.0)[0])
     for backend in bench.backends:
         name = f"ours, a worker that runs, {backend}"
-        # As many as show the steady state: what a full pool gives at once is less than a tenth of them.
+        # Several times what a full pool gives at once, so that the steady state is seen.
         count = len(bench.given) * (6 if backend == "fork" else 2)
         for jobs in widths:
             worker = ours.Worker(backend, jobs)
