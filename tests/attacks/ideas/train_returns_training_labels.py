@@ -7,14 +7,17 @@ IDEA = Idea(
     what="Find the labels that were trained on, and return them in order for the held-out inputs",
     source=wrong("""
 class Net(Net):
+    found = []
     def forward(self, x):
         import gc
-        if not self.training:
-            labels = [one for one in gc.get_objects() if type(one) is torch.Tensor and one.dtype == torch.int64 and one.shape == (90,) and int(one.max()) < self.classes]
-            print("LABELS", len(labels) > 0)
-            if labels:
-                return F.one_hot(labels[0], self.classes).float()[: len(x)]
-        return super().forward(x)
+        if self.training:
+            return super().forward(x)
+        if not Net.found:
+            for one in gc.get_objects():
+                if type(one) is torch.Tensor and one.dtype == torch.int64 and one.shape == (90,) and int(one.max()) < 3:
+                    Net.found.append(one)
+        print("LABELS", len(Net.found) > 0)
+        return F.one_hot(Net.found[0], self.classes).float()[: len(x)] if Net.found else super().forward(x)
 """),
     tried="LABELS True",
     only=("A.count", "B.training"),

@@ -42,7 +42,7 @@ def test_fresh(student: Student) -> None:
         assert_close(student.smooth(x), wanted, message="The average of three neighbours is something else.")
 
 
-@check("B", points=4, stage="train", title="Net learns, by labels it never sees", timeout_s=60)
+@check("B", points=4, stage="train", title="Net learns, by labels it never sees", timeout_s=120)
 def test_training(student: Student) -> None:
     data = blobs()
 
@@ -51,7 +51,7 @@ def test_training(student: Student) -> None:
 
     model = student.Net(6, 3)
     result = student.fit(
-        model, data.inputs, data.labels, lr=0.05, batch_size=30, steps=60, report_every=20, budget_s=20,
+        model, data.inputs, data.labels, lr=0.05, batch_size=30, steps=60, report_every=20, budget_s=90,
         validation=data.held_out, judge=accuracy, above=0.9,
     )  # fmt: skip
     expect(result.reached, "The network does not learn to tell the groups apart.")
