@@ -9,14 +9,16 @@ from contextlib import contextmanager
 
 from grader.kit.text import plain
 
+# Ten processes on one core take each other's caches: a bound is for what grows, not for what is slow today.
+_BUSY = 4.0
 # What atheris writes between the instructions costs about this much.
-_INSTRUMENTED = 8.0
+_INSTRUMENTED = 4.0
 
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Raises AssertionError if the body took longer."""
-    allowed = seconds * (_INSTRUMENTED if "atheris" in sys.modules else 1.0)
+    """Raises AssertionError if the body took several times as long."""
+    allowed = seconds * _BUSY * (_INSTRUMENTED if "atheris" in sys.modules else 1.0)
     began = time.thread_time()
     yield
     took = time.thread_time() - began
