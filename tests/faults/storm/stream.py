@@ -70,7 +70,7 @@ class Stream:
         self.site = site
         self.hand_ins: list[HandIn] = []
         self.refused: list[str] = []
-        self.reruns_asked = 0
+        self.reruns_asked = self.reruns_sent = 0
         self.tricks: deque[tuple[str, Callable[[], None]]] = deque()
         self.lock = threading.Lock()
         self.stopping = threading.Event()
@@ -116,6 +116,7 @@ class Stream:
         token = self.site.token(TEACHER, Scope.GRADE, Scope.READ)
         ends_at = time.monotonic() + _RECEIPT_WITHIN_S
         while time.monotonic() < ends_at:
+            self.reruns_sent += 1
             try:
                 status, _ = self._send("POST", f"/api/v1/submissions/{submission}/rerun", token, {}, [b""])
             except OSError:

@@ -23,6 +23,7 @@ from tests.faults.storm.stream import WORKS, Stream
 from worker.lifecycle import reap_folders
 
 _LOOK_S = 0.5
+# Where we have no word: Python that starts, Celery that reads, and a grading that meets it in the middle.
 _NO_HANDLES = "OSError: [Errno 24] Too many open files"
 # Longer ago than a file on its way in may be left alone.
 _LONG_AGO_S = 7200
@@ -134,9 +135,10 @@ def problems_of_rows(site: Site, stream: Stream) -> list[str]:
             found.append(f"submission {row.id} has no receipt, and nobody broke its upload off")
     found += [f"{row.many} stages are {row.state}" for row in states if row.state != "done"]
     found += [f"{runless} submissions have no run"] * bool(runless) + [f"{unfinished} runs are open"] * bool(unfinished)
+    # A rerun that finds one waiting is answered with that one, and not noted; those that made a run are.
     asked = sum(_audited(site).values())
-    if not stream.reruns_asked <= asked:
-        found.append(f"{stream.reruns_asked} reruns were answered, and the trail names {asked}")
+    if asked > stream.reruns_sent:
+        found.append(f"reruns were asked for {stream.reruns_sent} times, and the trail names {asked}")
     return found
 
 
@@ -197,7 +199,7 @@ def problems_of_logs(site: Site) -> list[str]:
 
 
 def tracebacks(text: str) -> list[str]:
-    """The last line of each. Those for want of a file handle are Python's and Celery's own, where we have no word."""
+    """The last line of each. Those for want of a file handle are expected."""
     # Some formats keep an exception in its line.
     entries = re.split(r"(?m)^(?=\d{4}-\d\d-\d\dT|Traceback )", text.replace("\\n", "\n"))
     blocks = [entry.partition("Traceback (most recent call last)")[2] for entry in entries]
