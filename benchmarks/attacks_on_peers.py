@@ -92,7 +92,8 @@ def applicable(patterns: Sequence[str]) -> list[Hostile]:
     return [one for one in found if any(fnmatch.fnmatch(one.name, pattern) for pattern in patterns)]
 
 
-Judge = Callable[[Hostile], tuple[float, str]]
+# Points, what was said aloud, and whether the container was ended by the clock.
+Judge = Callable[[Hostile], tuple[float, str, bool]]
 
 
 def judges(folder: Path, backends: Sequence[str], limit_s: float) -> dict[str, Judge]:
@@ -107,9 +108,9 @@ def judges(folder: Path, backends: Sequence[str], limit_s: float) -> dict[str, J
     ]
 
     def of_peer(peer: tools.Peer) -> Judge:
-        def judge(one: Hostile) -> tuple[float, str]:
+        def judge(one: Hostile) -> tuple[float, str, bool]:
             points, ran = peer.judge(one, limit_s=limit_s)
-            return points, ran.files.get("/tmp/said", b"").decode(errors="replace")
+            return points, ran.files.get("/tmp/said", b"").decode(errors="replace"), ran.timed_out
 
         return judge
 
@@ -121,14 +122,22 @@ def judges(folder: Path, backends: Sequence[str], limit_s: float) -> dict[str, J
 
 def attack(judge: Judge, ideas: Sequence[Hostile], jobs: int) -> dict[str, Attempt]:
     """Every idea against one tool, after the hand-ins without one."""
-    floors = {base.name: judge(base)[0] for base in BASES}
+    floors = {}
+    for base in BASES:
+        floors[base.name], _, timed_out = judge(base)
+        if timed_out or not floors[base.name]:
+            raise SystemExit(f"the {base.name} hand-in without an idea got no points; see --limit-s")
 
     def one(idea: Hostile) -> Attempt:
-        points, said = judge(idea)
-        return Attempt(idea.name, idea.family, floors[idea.base], points, has_read=CODE_WORD in said)
+        points, said, timed_out = judge(idea)
+        return Attempt(idea.name, idea.family, floors[idea.base], points, CODE_WORD in said, timed_out)
 
     with ThreadPoolExecutor(jobs) as pool:
         return {attempt.name: attempt for attempt in pool.map(one, ideas)}
+
+
+def _late(attempts: dict[str, Attempt]) -> str:
+    return str(sum(attempt.timed_out for attempt in attempts.values()))
 
 
 def tables(ideas: Sequence[Hostile], attempts: dict[str, dict[str, Attempt]]) -> list[Figures]:
@@ -138,8 +147,15 @@ def tables(ideas: Sequence[Hostile], attempts: dict[str, dict[str, Attempt]]) ->
     rows = []
     for tool, mine in attempts.items():
         won = by_family(mine.values())
-        rows.append((tool, *(str(won.get(family, 0)) for family in families), str(len(wins(mine.values())))))
-    columns = ("ideas that win", *(f"{family} ({count[family]})" for family in families), f"all ({len(ideas)})")
+        rows.append(
+            (tool, *(str(won.get(family, 0)) for family in families), str(len(wins(mine.values()))), _late(mine))
+        )
+    columns = (
+        "ideas that win",
+        *(f"{family} ({count[family]})" for family in families),
+        f"all ({len(ideas)})",
+        "ended by the clock",
+    )
     winners = [idea for idea in ideas if any(tool[idea.name].won for tool in attempts.values())]
     each = [(idea.name, idea.what, *(tool[idea.name].gain_in_words for tool in attempts.values())) for idea in winners]
     return [
@@ -173,7 +189,7 @@ def main() -> None:
                 continue
             try:
                 attempts[name] = attack(judge, ideas, options.jobs)
-            except GraderError as error:
+            except (GraderError, SystemExit) as error:
                 print(f"{name} is left out: {error}", flush=True)
                 continue
             print(f"{name}: {len(wins(attempts[name].values()))} of {len(ideas)} ideas win", flush=True)

@@ -48,13 +48,14 @@ def tally(given: Sequence[Known], points: Mapping[str, float], full: float) -> T
 
 
 class Attempt(NamedTuple):
-    """One idea against one tool: points with it and without it, and whether the tests' word was said aloud."""
+    """One idea against one tool: points with it and without it, whether the tests' word was said aloud, whether it ended."""
 
     name: str
     family: str
     floor: float
     points: float
     has_read: bool = False
+    timed_out: bool = False
 
     @property
     def won(self) -> bool:

@@ -109,14 +109,14 @@ def graded(engine: Engine, spec: Spec, given: PeerHandIn) -> float:
     return float(sum(result.points for result in report.checks))
 
 
-def target_judge(specs: Path, backend: str) -> Callable[[Hostile], tuple[float, str]]:
+def target_judge(specs: Path, backend: str) -> Callable[[Hostile], tuple[float, str, bool]]:
     """Ours against the attacks: a fresh engine per hand-in, as a command would use it, and all that a teacher reads."""
     spec = load_spec("target", specs)
 
-    def judge(one: Hostile) -> tuple[float, str]:
+    def judge(one: Hostile) -> tuple[float, str, bool]:
         with Engine(select.choose(backend), expected=1, limits=spec.assignment.limits) as engine:
             report = engine.grade(spec, f"{one.name}.ipynb", one.notebook.encode(), GradeOptions())
         said = "\n".join(f"{check.message}\n{check.output}" for check in report.checks)
-        return float(sum(check.points for check in report.checks)), said
+        return float(sum(check.points for check in report.checks)), said, False
 
     return judge
