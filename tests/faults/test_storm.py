@@ -29,7 +29,7 @@ def test_a_short_storm_keeps_every_promise():
     require_sandbox("bwrap")
     result = blow(faults=len(QUICK), seed=3, seconds=8.0, works=["right", "raises"], only=QUICK, slug="quick")
     assert result.problems == []
-    assert result.text.count("\n| ") == 1 + len(QUICK)
+    assert result.text.count("\n| ") == 2 + len(QUICK), "a line for each kind below the two of the head"
 
 
 def test_the_kinds_are_many_and_each_has_a_name_of_its_own():
