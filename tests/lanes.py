@@ -39,7 +39,7 @@ TOGETHER: dict[str, tuple[str, ...]] = {
     "attacks": ("attacks",),
     "web": ("web",),
     "engine": ("engine/test_*.py", "engine/harness", "engine/gpu"),
-    "probe": ("engine/probe", "engine/student", "engine/sandbox", "engine/proxy", "specs"),
+    "probe": ("engine/probe", "engine/student", "engine/sandbox", "engine/proxy", "specs", "fuzz"),
 }
 
 
