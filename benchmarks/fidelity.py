@@ -1,11 +1,11 @@
 """How faithfully hand-ins are judged: mutants caught, correct variants accepted, verdicts that flip with the seed.
 
-    .venv/bin/python benchmarks/fidelity.py [SLUG ...] [--repeats 50] [--report docs/fidelity.md]
+    .venv/bin/python benchmarks/fidelity.py [SLUG ...] [--repeats 50] [--others 5] [--report docs/fidelity.md]
 
-Every mutant and every variant is graded once (training included, unless `--no-train`). Then the reference, the starter,
-the empty hand-in and a selection of mutants and variants, chosen to cover as many checks as possible, are graded
-`--repeats` times without training, each time with another seed and so with other inputs: a verdict that is not what it
-was the first time is a flip.
+Every mutant and every variant is graded once (training included, unless `--no-train`). Then, without training and each
+time with another seed and so with other inputs, the reference is graded `--repeats` times, and the starter, the empty
+hand-in and a selection of mutants and variants, chosen to cover as many checks as possible, `--others` times each. A
+verdict that is not what it was the first time is a flip.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from report_block import replace_block
+from report import Figures, as_markdown, publish
 
 from grader.domain.run import RunReport
 from grader.engine.engines import Engines
@@ -28,7 +28,6 @@ from grader.engine.prove import Case, Kind, other_cases, reference_case, stages_
 from grader.engine.sandbox.select import choose
 from grader.specs.load import Spec, list_specs, load_spec
 
-BLOCK = "fidelity"
 MOST_LINES = 40
 COLUMNS = (
     "assignment", "mutants caught", "variants accepted", "reference, starter, empty", "gradings repeated",
@@ -65,11 +64,10 @@ class Fidelity:
                 self.flips += 1
                 self.wrong.append(f"{case.title}: {check} was {known.get(check)}, then {status} ({again.facts.seed})")
 
-    def row(self) -> str:
+    def row(self) -> list[str]:
         shares = [f"{self.right[kind]} of {self.tried[kind]}" for kind in (Kind.MUTANT, Kind.VARIANT)]
         floor = sum(self.right[kind] for kind in (Kind.REFERENCE, Kind.STARTER, Kind.EMPTY))
-        cells = (self.slug, *shares, f"{floor} of 3", f"{self.repeated:,}", f"{self.verdicts:,}", f"{self.flips:,}")
-        return f"| {' | '.join(cells)} |"
+        return [self.slug, *shares, f"{floor} of 3", f"{self.repeated:,}", f"{self.verdicts:,}", f"{self.flips:,}"]
 
 
 def statuses(report: RunReport) -> dict[str, str]:
@@ -87,7 +85,7 @@ def graded(engines: Engines, spec: Spec, cases: Iterable[Case], jobs: int) -> It
         yield from threads.map(grade, cases)
 
 
-def measure(engines: Engines, spec: Spec, *, repeats: int, train: bool, jobs: int) -> Fidelity:
+def measure(engines: Engines, spec: Spec, *, repeats: int, others: int, train: bool, jobs: int) -> Fidelity:
     """All of it for one spec."""
     found, began = Fidelity(spec.slug), time.monotonic()
     ((reference, report),) = graded(engines, spec, [reference_case(spec, train=train)], 1)
@@ -99,37 +97,37 @@ def measure(engines: Engines, spec: Spec, *, repeats: int, train: bool, jobs: in
     firsts = {case.title: once for case, once in graded(engines, spec, selected, jobs)}
     again = [
         replace(case, options=replace(case.options, seed=f"repeat {number}"))
-        for number in range(1, repeats)
         for case in selected
+        for number in range(1, repeats if case.kind is Kind.REFERENCE else others)
     ]
     for case, once in graded(engines, spec, again, jobs):
         found.compare(case, firsts[case.title], once)
-    found.repeated = len(selected) * repeats
+    found.repeated = len(again) + len(selected)
     found.seconds = time.monotonic() - began
     return found
 
 
-def written(results: list[Fidelity], command: str, sandbox: str) -> str:
-    """The block of docs/fidelity.md."""
-    lines = [
-        f"`{command}` ({sandbox}, {os.cpu_count()} cores, {sum(one.seconds for one in results) / 60:.0f} min):",
-        "",
-        f"| {' | '.join(COLUMNS)} |",
-        f"| {' | '.join('---' for _ in COLUMNS)} |",
-        *(one.row() for one in results),
-    ]
+def as_figures(results: list[Fidelity], command: str, sandbox: str) -> Figures:
+    """The table of docs/fidelity.md, and what came out otherwise."""
     wrong = [f"- {one.slug}: {line}" for one in results for line in one.wrong]
-    if wrong:
-        lines += ["", "What came out otherwise:", "", *wrong[:MOST_LINES]]
-        if len(wrong) > MOST_LINES:
-            lines.append(f"- and {len(wrong) - MOST_LINES} more")
-    return "\n".join(lines)
+    notes = ["What came out otherwise:", "\n".join(wrong[:MOST_LINES])] if wrong else []
+    if len(wrong) > MOST_LINES:
+        notes.append(f"And {len(wrong) - MOST_LINES} more.")
+    minutes = sum(one.seconds for one in results) / 60
+    return Figures(
+        name="fidelity",
+        about=f"`{command}` ({sandbox}, {os.cpu_count()} cores, {minutes:.0f} min):",
+        columns=COLUMNS,
+        rows=[one.row() for one in results],
+        notes=notes,
+    )
 
 
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("slugs", nargs="*", metavar="SLUG")
-    arguments.add_argument("--repeats", type=int, default=50)
+    arguments.add_argument("--repeats", type=int, default=50, help="gradings of the reference")
+    arguments.add_argument("--others", type=int, default=5, help="gradings of each of the others that are repeated")
     arguments.add_argument("--no-train", action="store_true", help="leave out what only training could tell")
     arguments.add_argument("--sandbox", default="bwrap")
     arguments.add_argument("--jobs", type=int, default=2)
@@ -139,14 +137,16 @@ def main() -> int:
     results = []
     with Engines(choose(given.sandbox), jobs=given.jobs) as engines:
         for spec in specs:
-            found = measure(engines, spec, repeats=given.repeats, train=not given.no_train, jobs=given.jobs)
-            print(found.row(), f"{found.seconds:.0f} s", flush=True)
+            found = measure(
+                engines, spec, repeats=given.repeats, others=given.others, train=not given.no_train, jobs=given.jobs
+            )
+            print(*found.row(), f"{found.seconds:.0f} s", sep=" | ", flush=True)
             print(*found.wrong, sep="\n", flush=True)
             results.append(found)
-    block = written(results, " ".join(["benchmarks/fidelity.py", *sys.argv[1:]]), given.sandbox)
+    figures = as_figures(results, " ".join(["benchmarks/fidelity.py", *sys.argv[1:]]), given.sandbox)
     if given.report:
-        replace_block(given.report, BLOCK, block)
-    print(block)
+        publish(given.report, [figures])
+    print(as_markdown(figures))
     return 0
 
 
