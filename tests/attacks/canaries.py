@@ -60,7 +60,7 @@ class Canaries:
         return self
 
     def __exit__(self, *error: object) -> None:
-        del os.environ[VARIABLE]
+        os.environ.pop(VARIABLE, None)
         for listener in (self._tcp, self._unix):
             with suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)

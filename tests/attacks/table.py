@@ -15,8 +15,8 @@ Outcomes = Mapping[str, Mapping[str, str]]
 HEAD = """# Attacks
 
 Hostile hand-ins, one file each in `tests/attacks/ideas/`: what is handed in, and how its grading must end. `make test` runs
-all of them under bwrap and a selection under Docker; `make attacks` runs all of them on every backend that can be used
-on the machine and writes this page.
+those that read or escape under bwrap, the others in the fork server, and a selection under Docker; `make attacks` runs all of
+them on every backend that can be used on the machine and writes this page.
 
 Every idea is graded by `tests/attacks/specs/target`: outputs, gradients, counts, many calls with fresh inputs, a training
 with held-out labels, a trace, a replay, a written answer, a check that only staff see. While they run, a file, two

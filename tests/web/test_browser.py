@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from playwright.sync_api import TimeoutError as DialogueMissing
 from playwright.sync_api import expect
 
 from grader.domain.check import Stage
@@ -120,6 +121,18 @@ def test_a_file_that_is_too_large_is_not_even_sent(desk):
     assert sent == []
 
 
+def _chooser_by_space(page):
+    """The file dialogue; pressed again where a busy machine's browser dropped the key, as a person would."""
+    for timeout_ms in (PATIENCE_MS / 2, PATIENCE_MS):
+        try:
+            with page.expect_file_chooser(timeout=timeout_ms) as chooser:
+                page.keyboard.press("Space")
+        except DialogueMissing:
+            continue
+        return chooser.value
+    raise AssertionError("the space key opened no dialogue")
+
+
 def test_a_student_hands_in_by_keyboard_alone(desk):
     page = desk.page(ADA)
     page.goto("/assignments/tiny")
@@ -132,9 +145,8 @@ def test_a_student_hands_in_by_keyboard_alone(desk):
             break
     assert page.evaluate("document.activeElement.id") == "file"
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
-    with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Space")
-    chooser.value.set_files({"name": "keys.py", "mimeType": "", "buffer": b"x = 1\n"})
+    chosen = _chooser_by_space(page)
+    chosen.set_files({"name": "keys.py", "mimeType": "", "buffer": b"x = 1\n"})
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.id") == "send"
     page.keyboard.press("Enter")
