@@ -16,7 +16,6 @@ from typing import Self
 
 from grader.engine.sandbox.base import Sandbox, SandboxBackend, SandboxProfile
 
-VARIABLE = "ATTACK_CANARY"
 NEIGHBOUR = """
 import sys, time
 secret = sys.stdin.readline().strip()
@@ -34,6 +33,8 @@ class Canaries:
     def __init__(self, backend: SandboxBackend) -> None:
         # Made of what no program writes by chance; every canary holds it.
         self.secret = f"canary-{secrets.token_hex(12)}"
+        # Of its own: several backends are attacked at once.
+        self._variable = f"ATTACK_CANARY_{secrets.token_hex(4)}"
         self.visitors: list[str] = []
         self._backend = backend
         self._folder = tempfile.TemporaryDirectory(prefix="attack-canaries-")
@@ -45,7 +46,7 @@ class Canaries:
         self.file = self.folder / "secret.txt"
         self.file.write_text(self.secret)
         self.file.chmod(0o666)
-        os.environ[VARIABLE] = self.secret
+        os.environ[self._variable] = self.secret
         self._tcp = socket.create_server(("127.0.0.1", 0))
         self._unix = socket.socket(socket.AF_UNIX)
         self._unix.bind(str(self.folder / "socket"))
@@ -60,7 +61,7 @@ class Canaries:
         return self
 
     def __exit__(self, *error: object) -> None:
-        os.environ.pop(VARIABLE, None)
+        del os.environ[self._variable]
         for listener in (self._tcp, self._unix):
             with suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
@@ -89,7 +90,7 @@ class Canaries:
             found.append(f"the canary's folder was changed: {names}")
         if self._process.poll() is not None:
             found.append("a process of the host was ended")
-        if os.environ.get(VARIABLE) != self.secret:
+        if os.environ.get(self._variable) != self.secret:
             found.append("the worker's environment was changed")
         if self._neighbour is None or self._asked() != self.secret:
             found.append("somebody else's sandbox was ended or changed")
