@@ -58,6 +58,8 @@ def test_a_missing_part_is_named_and_only_the_broker_can_be_done_without(world, 
     import dataclasses
 
     (tmp_path / "file").write_text("in the way")
+    # A service that has a spec has a store, and begins no new one.
+    (tmp_path / "blobs").mkdir()
     settings = settings_for(postgres_url, tmp_path / "file" / "blobs" if missing == "blobs" else tmp_path / "blobs")
     if missing == "broker":
         settings = dataclasses.replace(settings, broker_url="redis://127.0.0.1:1/0")
