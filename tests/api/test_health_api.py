@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from grader.domain.grading import Queue
 from grader.service import runs
+from grader.storage.blobs import Blobs
 from tests.api.serving import A_FILE, InThread, settings_for
 
 
@@ -59,7 +60,7 @@ def test_a_missing_part_is_named_and_only_the_broker_can_be_done_without(world, 
 
     (tmp_path / "file").write_text("in the way")
     # A service that has a spec has a store, and begins no new one.
-    (tmp_path / "blobs").mkdir()
+    Blobs(str(tmp_path / "blobs")).put(b"a spec")
     settings = settings_for(postgres_url, tmp_path / "file" / "blobs" if missing == "blobs" else tmp_path / "blobs")
     if missing == "broker":
         settings = dataclasses.replace(settings, broker_url="redis://127.0.0.1:1/0")
