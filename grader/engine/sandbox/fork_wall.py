@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from grader.domain.errors import NoSandbox, SandboxLost
-from grader.engine.sandbox import seccomp
+from grader.engine.sandbox import fork_calls, seccomp
 from grader.engine.sandbox.base import SandboxProfile
 from grader.engine.sandbox.bwrap_command import INSIDE_UID, launch_limits
 from grader.engine.sandbox.bwrap_start import new_uid, staged_sources, start_bwrap
@@ -224,7 +224,7 @@ class Walls:
         if self._filters is None:
             self._filters = (
                 seccomp.compile_filter(seccomp.profile_text()),
-                seccomp.compile_filter(seccomp.fork_server_profile()),
+                seccomp.compile_filter(fork_calls.profile_text()),
             )
         for_jobs, for_server = self._filters
         filter_fd = seccomp.filter_descriptor(for_jobs)

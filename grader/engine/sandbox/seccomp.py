@@ -13,15 +13,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from grader.engine.sandbox.container_terms import GVISOR
-from grader.engine.sandbox.forking import kernel
 
 PROFILE_PATH = Path(__file__).resolve().parents[3] / "docker" / "seccomp.json"
 # What `platform.machine()` calls the architectures of the profile's `archMap`.
 MACHINES = {"x86_64": "SCMP_ARCH_X86_64", "aarch64": "SCMP_ARCH_AARCH64"}
 UNKNOWN_SYSCALL = -1
-# Besides `clone` and `unshare` with one set of flags each: orders come with descriptors, a job gets mounts of its own
-# and gives its capabilities away.
-FORK_SERVER_CALLS = ("recvmsg", "mount", "capset")
 
 
 def profile_text(path: Path = PROFILE_PATH) -> str:
@@ -41,26 +37,6 @@ def profile_for(runtime: str | None) -> str:
     profile["syscalls"] = [
         {"names": entry["names"], "action": "SCMP_ACT_ALLOW"} if entry["names"] == ["clone3"] else entry
         for entry in profile["syscalls"]
-    ]
-    return json.dumps(profile)
-
-
-def fork_server_profile() -> str:
-    """The same list for the fork server, which builds the walls of its jobs: with what that needs, and nothing else.
-
-    A job puts the strict list on top before it reads anything of a submission.
-    """
-    profile = cast("dict[str, Any]", json.loads(profile_text()))
-    profile["syscalls"] += [
-        {"names": list(FORK_SERVER_CALLS), "action": "SCMP_ACT_ALLOW"},
-        *(
-            {
-                "names": [name],
-                "action": "SCMP_ACT_ALLOW",
-                "args": [{"index": 0, "value": flags, "valueTwo": 0, "op": "SCMP_CMP_EQ"}],
-            }
-            for name, flags in (("clone", kernel.FORK_FLAGS), ("unshare", kernel.UNSHARE_FLAGS))
-        ),
     ]
     return json.dumps(profile)
 

@@ -6,9 +6,9 @@ IDEA = Idea(
     family="forge",
     what="Answer the next requests before they are asked, from a thread that outlives the call",
     source=wrong("""
-    import threading
+    import threading, time
     def early():
-        import os, struct, time
+        import os, struct
         body = b"\\x81\\xa5value\\xc3"
         for serial in range(1, 40):
             frame = struct.pack(">2sBBIIQ", b"GW", 65, 0, serial, len(body), 0) + body
@@ -18,7 +18,8 @@ IDEA = Idea(
                 except OSError:
                     pass
     def smooth(x):
-        threading.Timer(0.01, early).start()
+        threading.Thread(target=early).start()
+        time.sleep(0.05)
         return torch.zeros(len(x) - 2)
     """),
     only=("A.fresh", "A.count"),

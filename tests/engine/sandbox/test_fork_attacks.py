@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from grader.domain.ending import EndingReason
-from grader.engine.sandbox import seccomp
+from grader.engine.sandbox import fork_calls, seccomp
 from grader.engine.sandbox.base import SandboxBackend
 from grader.engine.sandbox.conformance_trial import SMALL, outcome, processes_with, read_line, started, status_of
 from grader.engine.sandbox.fork import ForkBackend
@@ -274,7 +274,7 @@ def test_what_only_the_fork_server_may_call_is_refused_to_a_job(fork: SandboxBac
         "recvmsg": (0, 0, 0), "mount": (0, 0, 0, 0, 0), "capset": (0, 0), "unshare": (kernel.UNSHARE_FLAGS,),
         "clone": (kernel.FORK_FLAGS, 0, 0, 0, 0),
     }  # fmt: skip
-    assert set(arguments) == {*seccomp.FORK_SERVER_CALLS, "unshare", "clone"}
+    assert set(arguments) == {*fork_calls.CALLS, "unshare", "clone"}
     numbers = seccomp.syscall_numbers(list(arguments))
     calls = [(name, numbers[name], values) for name, values in arguments.items()]
     assert told(fork, EXTRA.format(calls=calls)) == []
@@ -326,7 +326,7 @@ def test_a_job_cannot_tell_its_own_status(fork: SandboxBackend) -> None:
 
 def test_the_servers_filter_lets_a_wall_do_no_more_than_it_must() -> None:
     """Read by the kernel's own words: the list is the strict one and the calls that are named, with these flags."""
-    strict, wider = (json.loads(text) for text in (seccomp.profile_text(), seccomp.fork_server_profile()))
+    strict, wider = (json.loads(text) for text in (seccomp.profile_text(), fork_calls.profile_text()))
     assert wider["syscalls"][: len(strict["syscalls"])] == strict["syscalls"]
     assert {**wider, "syscalls": []} == {**strict, "syscalls": []}
     added = wider["syscalls"][len(strict["syscalls"]) :]
