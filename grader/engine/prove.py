@@ -216,7 +216,7 @@ def _mutants(spec: Spec, stages: dict[str, Stage], *, every: bool, train: bool) 
             kind=Kind.MUTANT,
             title=f"mutant {entry.name}",
             made=hand_in(spec, "mutant", entry),
-            judge=partial(_caught, entry=entry, stages=stages),
+            judge=partial(_caught, entry=entry, stages=stages, train=train),
             options=GradeOptions(
                 train=train and any(stages.get(check) is Stage.TRAIN for check in entry.caught_by),
                 seed="prove",
@@ -226,14 +226,15 @@ def _mutants(spec: Spec, stages: dict[str, Stage], *, every: bool, train: bool) 
     ]
 
 
-def _caught(report: RunReport, entry: Entry, stages: dict[str, Stage]) -> list[str]:
+def _caught(report: RunReport, entry: Entry, stages: dict[str, Stage], *, train: bool) -> list[str]:
     unknown = [check for check in entry.caught_by if check not in stages]
     if unknown or not entry.caught_by:
         return [f"names a check that does not exist: {', '.join(unknown) or 'none at all'}"]
     if report.status is not RunStatus.GRADED:
         return [f"was {report.status}: {report.message}"]
     failing = {result.id for result in _not_passed(report)}
-    problems = [f"{check} did not catch it" for check in entry.caught_by if check not in failing]
+    asked = [check for check in entry.caught_by if train or stages[check] is not Stage.TRAIN]
+    problems = [f"{check} did not catch it" for check in asked if check not in failing]
     parts: dict[str, str] = {result.id: result.part for result in report.checks}
     related = {parts[check] for check in entry.caught_by if check in parts} | set(entry.also)
     strays = [result.id for result in _not_passed(report) if result.part not in related and result.id not in related]

@@ -42,6 +42,7 @@ caught_by = ["D1.1.first"]
 replace = [{ old = "right", new = "wrong" }]
 """
 CHECKS = {"D1.1.first": "D1.1", "D1.1.second": "D1.1", "D1.2.third": "D1.2"}
+STAGES = {"D1.1.second": Stage.TRAIN}
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ class StandIn:
             failing = failing(options.seed)
         checks = tuple(
             a_result(
-                id=CheckId(check), part=PartId(part), stage=Stage.UNIT,
+                id=CheckId(check), part=PartId(part), stage=STAGES.get(check, Stage.UNIT),
                 status=CheckStatus.FAILED if check in failing else CheckStatus.PASSED,
             )
             for check, part in CHECKS.items()
@@ -106,6 +107,14 @@ def test_a_mutant_may_fail_other_checks_of_the_same_part_and_none_of_another(spe
 def test_a_mutant_must_be_caught_by_the_check_it_names(spec):
     (problem,) = problems(spec, StandIn(wrong=("D1.1.second",)))
     assert "D1.1.first did not catch it" in problem
+
+
+def test_without_training_a_mutant_need_not_be_caught_by_a_training_too(spec):
+    index = spec.folder / "mutants" / "index.toml"
+    index.write_text(MUTANTS.replace('["D1.1.first"]', '["D1.1.first", "D1.1.second"]'))
+    assert problems(spec, StandIn(), train=False) == []
+    (problem,) = problems(spec, StandIn())
+    assert "D1.1.second did not catch it" in problem
 
 
 def test_the_reference_is_graded_as_often_as_asked_with_fresh_inputs(spec):
