@@ -34,7 +34,7 @@ def document(ideas: Sequence[Idea], ended: Outcomes) -> str:
     """The page."""
     counts = ", ".join(f"{name} {len(found)} of {len(ideas)}" for name, found in ended.items())
     machine = f"{os.cpu_count()} processors of {platform.machine()} (load {os.getloadavg()[0]:.0f})"
-    made = f"Made by `make attacks` on {machine}; ideas run: {counts}.\n"
+    made = f"Made of one or several goes of `python -m tests.attacks` on {machine}; ideas run: {counts}.\n"
     parts = [HEAD, made]
     for family, aim in FAMILIES.items():
         of_family = [idea for idea in ideas if idea.family == family]
