@@ -95,11 +95,14 @@ def await_blobs(blobs: Blobs, database: Database, stopped_within: Callable[[floa
 
 
 class Shift:
-    """A worker's threads while they grade."""
+    """A worker's threads while they grade, and those that help them."""
 
-    def __init__(self, place: Workplace, threads: Sequence[threading.Thread]) -> None:
+    def __init__(
+        self, place: Workplace, threads: Sequence[threading.Thread], others: Sequence[threading.Thread]
+    ) -> None:
         self._place = place
         self._threads = threads
+        self._others = others
 
     def drain(self, hurried_within: Callable[[float], bool]) -> bool:
         """Claim nothing more and wait until all that is under way is finished; whether it came to that.
@@ -124,9 +127,10 @@ class Shift:
         self._place.bell.ring(self._place.settings.jobs)
 
     def join(self) -> None:
-        """Wait for the threads, not for ever."""
-        for thread in self._threads:
-            thread.join(STOP_S / len(self._threads))
+        """Wait for the threads, not for ever: what they still say to the database is said before it is closed."""
+        ends_at = time.monotonic() + STOP_S
+        for thread in (*self._threads, *self._others):
+            thread.join(max(0.0, ends_at - time.monotonic()))
 
 
 @contextmanager
@@ -142,7 +146,7 @@ def at_work(place: Workplace, engines: Engines, slots: Sequence[Slot]) -> Iterat
     ]
     for thread in (*threads, *others):
         thread.start()
-    shift = Shift(place, threads)
+    shift = Shift(place, threads, others)
     try:
         yield shift
     finally:

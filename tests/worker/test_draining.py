@@ -98,7 +98,11 @@ def test_an_idle_worker_drains_at_once(desk, worker):
         assert time.monotonic() - began < 5
 
 
-def test_a_worker_that_ends_counts_no_longer_as_slots(desk, worker):
+def test_a_worker_that_ends_has_said_that_its_slots_count_no_longer(desk, worker, monkeypatch):
     with at_work(worker, worker.engines, SLOTS):
         until(lambda: not is_draining(desk), "heard of")
-    until(lambda: is_draining(desk), "its last word")
+        begin = desk.database.begin
+        monkeypatch.setattr(desk.database, "begin", lambda: (time.sleep(0.3), begin())[1])
+    monkeypatch.undo()
+    assert is_draining(desk)
+    assert not {thread.name for thread in threading.enumerate()} & {"grader-0", "heartbeat", "warm-up"}
