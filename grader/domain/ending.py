@@ -39,7 +39,8 @@ class Ending:
 
     `exit_code` is the process's own (negative for a signal) or None while unknown; `wall_s` and `cpu_s` are
     seconds; `peak_bytes` is the memory high-water mark of the whole sandbox; each is None where the host
-    cannot tell. `detail` is a short phrase such as "limit 2 GiB" that goes into the sentence.
+    cannot tell. `refused_tasks` is how often the sandbox wanted a process or thread more than it may have, 0 also where
+    the host cannot tell. `detail` is a short phrase such as "limit 2 GiB" that goes into the sentence.
     """
 
     reason: EndingReason
@@ -47,6 +48,7 @@ class Ending:
     wall_s: float | None = None
     cpu_s: float | None = None
     peak_bytes: int | None = None
+    refused_tasks: int = 0
     detail: str = ""
 
     def sentence(self) -> str:

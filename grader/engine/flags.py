@@ -8,7 +8,7 @@ The accepted gap: a submission that only looks and computes leaves nothing to se
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from grader.domain.ending import Ending, EndingReason
 from grader.engine.student.breaches import Breach
@@ -26,6 +26,9 @@ _SENT = frozenset(
         signal.SIGALRM, signal.SIGPIPE,
     )
 )  # fmt: skip
+# As many as a program that asks again after every refusal; one that meets the limit by accident ends at the first.
+_MANY_TASKS = 20
+_TASKS = "The code wanted many more processes or threads than it may have"
 _FORBIDDEN = "The code entered the kernel by a way that no library takes (calls of another architecture)"
 
 
@@ -35,7 +38,7 @@ def flags_of(breaches: Mapping[str, int], endings: Iterable[Ending]) -> tuple[st
     for breach, words in _BREACHES.items():
         counted[words] = int(breaches.get(breach, 0))
     for ending in endings:
-        if words := _of_ending(ending):
+        for words in _of_ending(ending):
             counted[words] = counted.get(words, 0) + 1
     return tuple(f"{words} ({_times(count)})" for words, count in counted.items() if count)
 
@@ -45,12 +48,14 @@ def refused(trick: str) -> tuple[str, ...]:
     return (f"The archive was refused because it holds {trick}",) if trick else ()
 
 
-def _of_ending(ending: Ending) -> str:
+def _of_ending(ending: Ending) -> Iterator[str]:
     if ending.reason is EndingReason.FORBIDDEN_CALL:
-        return _FORBIDDEN
+        yield _FORBIDDEN
     if ending.reason is EndingReason.CRASHED and ending.exit_code in _SENT:
-        return f"The process was ended by {signal.Signals(-ending.exit_code).name}, which neither grader nor limit sent"
-    return ""
+        name = signal.Signals(-ending.exit_code).name
+        yield f"The process was ended by {name}, which neither grader nor limit sent"
+    if ending.refused_tasks >= _MANY_TASKS:
+        yield _TASKS
 
 
 def _times(count: int) -> str:

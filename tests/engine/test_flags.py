@@ -45,6 +45,12 @@ def test_calls_of_another_architecture_are_a_mark():
     assert "another architecture" in flag and flag.endswith("(3 times)")
 
 
+@pytest.mark.parametrize(("refused_tasks", "is_marked"), [(0, False), (1, False), (19, False), (20, True)])
+def test_wanting_processes_again_after_every_refusal_is_a_mark(refused_tasks, is_marked):
+    flags = flags_of({}, [Ending(reason=EndingReason.KILLED, refused_tasks=refused_tasks)])
+    assert flags == (("The code wanted many more processes or threads than it may have (once)",) if is_marked else ())
+
+
 def test_an_archive_is_marked_only_for_what_no_tool_makes():
     assert refused("") == ()
     assert refused("links") == ("The archive was refused because it holds links",)

@@ -17,6 +17,8 @@ HIDDEN_PROC_FILES = (
 )  # fmt: skip
 # Outer bwrap and its init inside are in the group besides the profile's processes.
 EXTRA_TASKS = 2
+# By how much the second limit on them lies above the first.
+_BELOW = 8
 
 
 def sandbox_options(
@@ -73,6 +75,8 @@ def process_limits(profile: SandboxProfile, *, own_uid: bool) -> list[tuple[str,
         ("MEMLOCK", 65536, 65536),
     ]
     if own_uid:
-        # Counted per uid: only right for a uid that nobody else uses. A second net below the pids group.
-        limits.append(("NPROC", profile.processes + EXTRA_TASKS, profile.processes + EXTRA_TASKS))
+        # Counted per uid: only right for a uid that nobody else uses. A second net below the pids group, which
+        # comes first because it counts what it refuses.
+        most = profile.processes + EXTRA_TASKS + _BELOW
+        limits.append(("NPROC", most, most))
     return limits

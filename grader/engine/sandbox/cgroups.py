@@ -41,6 +41,7 @@ class GroupFacts:
     oom_kills: int = 0
     peak_bytes: int | None = None
     cpu_s: float | None = None
+    refused_tasks: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +85,7 @@ class Group:
                 oom_kills=_keyed(directory / "memory.events").get("oom_kill", 0),
                 peak_bytes=_number(directory / "memory.peak"),
                 cpu_s=None if usage_us is None else usage_us / 1e6,
+                refused_tasks=_refused_tasks(directory),
             )
         usage_ns = _number(self.directories["cpuacct"] / "cpuacct.usage") if "cpuacct" in self.directories else None
         return GroupFacts(
@@ -91,6 +93,7 @@ class Group:
             oom_kills=_keyed(self.directories["memory"] / "memory.oom_control").get("oom_kill", 0),
             peak_bytes=_number(self.directories["memory"] / "memory.max_usage_in_bytes"),
             cpu_s=None if usage_ns is None else usage_ns / 1e9,
+            refused_tasks=_refused_tasks(self.directories["pids"]) if "pids" in self.directories else 0,
         )
 
     def kill(self, *, within_s: float = 2.0) -> bool:
@@ -270,6 +273,11 @@ def _keyed(path: Path) -> dict[str, int]:
     return {
         parts[0]: int(parts[1]) for parts in (line.split() for line in lines) if len(parts) == 2 and parts[1].isdigit()
     }
+
+
+def _refused_tasks(directory: Path) -> int:
+    """How often a process or thread was refused for this group's own limit."""
+    return _keyed(directory / "pids.events").get("max", 0)
 
 
 def _number(path: Path) -> int | None:

@@ -150,7 +150,7 @@ class DockerSandbox:
         oom_kills = max(group.oom_kills, int(bool(state["OOMKilled"])))
         return {
             "exit_code": code, "oom_kills": oom_kills, "killed_for": killed_for,
-            "cpu_s": group.cpu_s, "peak_bytes": group.peak_bytes,
+            "cpu_s": group.cpu_s, "peak_bytes": group.peak_bytes, "refused_tasks": group.refused_tasks,
         }  # fmt: skip
 
     def _state(self) -> dict[str, Any]:
@@ -339,7 +339,7 @@ def _attach(api: docker.APIClient, container: str) -> int:
 def _group_facts(container: str) -> GroupFacts:
     """What the container's control group counted, where the engine runs here and the container still does."""
     for version, directories in (
-        (1, {name: MOUNT / name / "docker" / container for name in ("memory", "cpuacct")}),
+        (1, {name: MOUNT / name / "docker" / container for name in ("memory", "cpuacct", "pids")}),
         (2, {"memory": MOUNT / "system.slice" / f"docker-{container}.scope"}),
         (2, {"memory": MOUNT / "docker" / container}),
     ):

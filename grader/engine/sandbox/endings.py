@@ -31,6 +31,7 @@ class HostFacts:
     cpu_s: float | None = None
     wall_s: float | None = None
     peak_bytes: int | None = None
+    refused_tasks: int = 0
     cpu_limit_s: int | None = None
     memory_limit_bytes: int | None = None
     file_limit_bytes: int | None = None
@@ -54,6 +55,7 @@ def classify(facts: HostFacts) -> Ending:
         wall_s=facts.wall_s,
         cpu_s=facts.cpu_s,
         peak_bytes=facts.peak_bytes,
+        refused_tasks=facts.refused_tasks,
         detail=detail,
     )
 

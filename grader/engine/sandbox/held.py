@@ -126,6 +126,7 @@ class HeldSandbox(ABC):
             cpu_s=counted.cpu_s,
             wall_s=time.monotonic() - self._started,
             peak_bytes=counted.peak_bytes,
+            refused_tasks=counted.refused_tasks,
             cpu_limit_s=self._profile.cpu_s,
             memory_limit_bytes=self._profile.memory_bytes,
             file_limit_bytes=self._profile.file_bytes,

@@ -8,7 +8,7 @@ IDEA = Idea(
     source=in_forward("""
 import os, time
 children, refused = [], 0
-for _ in range(80):
+for _ in range(200):
     try:
         number = os.fork()
     except OSError:
@@ -21,12 +21,15 @@ for _ in range(80):
             pass
         time.sleep(60)
     children.append(number)
-print("REFUSED", refused > 0, "CHILDREN", len(children) < 80)
+print("REFUSED", refused > 0, "CHILDREN", len(children) < 200)
 """),
     only=("A.output", "A.count"),
     at_most=FULL,
     at_least=0,
     harms=True,
     tried="REFUSED True",
+    flags=("many more processes",),
+    # The host sees the threads of gVisor's kernel, not what runs on it.
+    differs={"gvisor": {"flags": (), "tried": "REFUSED True|more main memory"}},
     on_docker=True,
 )

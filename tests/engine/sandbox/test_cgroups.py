@@ -54,7 +54,8 @@ def test_v1_facts(tmp_path: Path) -> None:
     (group.directories["memory"] / "memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 2\n")
     (group.directories["memory"] / "memory.max_usage_in_bytes").write_text("900\n")
     (group.directories["cpuacct"] / "cpuacct.usage").write_text("1500000000\n")
-    assert group.facts() == GroupFacts(oom_kills=2, peak_bytes=900, cpu_s=1.5)
+    (group.directories["pids"] / "pids.events").write_text("max 31\n")
+    assert group.facts() == GroupFacts(oom_kills=2, peak_bytes=900, cpu_s=1.5, refused_tasks=31)
 
 
 def test_v2_limits_and_facts(tmp_path: Path) -> None:
@@ -69,8 +70,9 @@ def test_v2_limits_and_facts(tmp_path: Path) -> None:
     assert (directory / "cpu.max").read_text() == "50000 100000"
     (directory / "memory.events").write_text("low 0\noom 3\noom_kill 1\n")
     (directory / "memory.peak").write_text("800")
+    (directory / "pids.events").write_text("max 4\n")
     (directory / "cpu.stat").write_text("usage_usec 2500000\nuser_usec 1\n")
-    assert group.facts() == GroupFacts(oom_kills=1, peak_bytes=800, cpu_s=2.5)
+    assert group.facts() == GroupFacts(oom_kills=1, peak_bytes=800, cpu_s=2.5, refused_tasks=4)
 
 
 def test_v2_hands_the_controllers_on(tmp_path: Path) -> None:
