@@ -98,14 +98,14 @@ def receive(
     _refuse_strangers(reader, assignment)
     owner = owner_of(work, reader, assignment)
     rows.lock_owner(work, assignment.id, owner)
-    known = _known(work, assignment, owner, upload, idempotency_key)
+    newest = rows.newest(work, assignment.id, owner)
+    known = _known(work, assignment, owner, newest, upload, idempotency_key)
     if known is not None:
         return _receipt(known, assignment, is_new=False)
     allowed = allowance(work, reader, assignment, owner, stages.now(work))
     if not reader.is_staff(CourseId(assignment.course_id)):
         _refuse_late(allowed, assignment)
         _refuse_over_quota(allowed, assignment)
-    newest = rows.newest(work, assignment.id, owner)
     row = rows.add(
         work,
         assignment_id=assignment.id,
@@ -145,7 +145,12 @@ def _refuse_over_quota(allowed: Allowance, assignment: OfferedAssignment) -> Non
 
 
 def _known(
-    work: Work, assignment: OfferedAssignment, owner: Owner, upload: Upload, key: str | None
+    work: Work,
+    assignment: OfferedAssignment,
+    owner: Owner,
+    newest: SubmissionRow | None,
+    upload: Upload,
+    key: str | None,
 ) -> SubmissionRow | None:
     if key is not None:
         earlier = rows.by_key(work, assignment.id, owner, key)
@@ -155,7 +160,6 @@ def _known(
             )
         if earlier is not None:
             return earlier
-    newest = rows.newest(work, assignment.id, owner)
     return newest if newest is not None and _is_same(newest, upload) else None
 
 

@@ -71,9 +71,10 @@ def fair_turn(work: Work, owner: str) -> int:
 
     A tenth upload waits behind others' first ones, and yet nobody waits for ever: a handicap is used up by time.
     """
-    own = select(func.count()).where(StageRow.owner == owner, StageRow.state.in_(("waiting", "leased")))
-    now_s: float = work.session.execute(select(cast(func.extract("epoch", _now()), Float))).scalar_one()
-    return int(now_s) + HANDICAP_S * work.session.execute(own).scalar_one()
+    now_s = cast(func.extract("epoch", _now()), Float)
+    own = select(now_s, func.count()).where(StageRow.owner == owner, StageRow.state.in_(("waiting", "leased")))
+    seconds, unfinished = work.session.execute(own).one()
+    return int(seconds) + HANDICAP_S * int(unfinished)
 
 
 def claim_next(work: Work, queue: str, worker: str, lease_s: float) -> StageRow | None:

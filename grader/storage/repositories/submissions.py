@@ -167,7 +167,6 @@ def add(
     )
     work.session.add(row)
     work.session.flush()
-    work.session.refresh(row)
     return row  # fmt: skip
 
 
