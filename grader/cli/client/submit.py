@@ -112,12 +112,12 @@ def _print_receipt(receipt: dict[str, Any], url: str, *, to_stderr: bool) -> Non
     from grader.kit.text import one_line
 
     again = "" if receipt.get("is_new", True) else " (handed in before: this is its receipt)"
-    late = receipt.get("late_days")
+    late = _late_words(receipt)
     lines = [
         f"Received{again}: {as_words(receipt.get('file'))}, {as_words(receipt.get('size_bytes'))} bytes",
         f"  id      {as_words(receipt.get('id'))}",
         f"  sha256  {as_words(receipt.get('sha256'))}",
-        f"  time    {as_time(receipt.get('received_at'))}" + (f", {late} days late" if late else ""),
+        f"  time    {as_time(receipt.get('received_at'))}" + late,
     ]
     if answers := receipt.get("answers_sha256"):
         lines.append(f"  answers {as_words(answers)} (sha256)")
@@ -126,6 +126,18 @@ def _print_receipt(receipt: dict[str, Any], url: str, *, to_stderr: bool) -> Non
     console = console_for(stderr=to_stderr)
     for line in lines:
         console.print(Text("  " * line.startswith("  ") + one_line(line)), soft_wrap=True)
+
+
+def _late_words(receipt: dict[str, Any]) -> str:
+    """What a late upload cost, behind its time."""
+    if not receipt.get("late_days"):
+        return ""
+    words = f", {receipt['late_days']} days late"
+    if receipt.get("days_used"):
+        words += f": used {receipt['days_used']} of your late days, {receipt.get('days_left')} left"
+    if receipt.get("penalty"):
+        words += f"; it loses {100 * float(receipt['penalty']):g}% of its points"
+    return words
 
 
 def _print_submission(submission: dict[str, Any], *, as_json: bool) -> None:
