@@ -32,6 +32,8 @@ def change(work: Work, reader: Reader, assignment: OfferedAssignment, changes: _
     """
     _require_managing(reader, assignment)
     because = _reason(reason)
+    if not changes:
+        raise BadRequest("Say what is to change of the late policy.")
     policy = _policy(assignment.late, changes)
     lateness.add_policy(work, assignment.id, policy, reason=because, made_by=reader.id)
     gradebook.work_out_anew(work, AssignmentId(assignment.id))

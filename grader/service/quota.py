@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from grader.domain.course import Reader
 from grader.domain.grading import OfferedAssignment
 from grader.domain.ids import CourseId, Owner, PersonId
-from grader.domain.late import Charge, penalty
+from grader.domain.late import Charge, late_days, penalty
 from grader.service import lateness
 from grader.service.lateness import MemberCharge
 from grader.storage.database import Work
@@ -62,7 +62,10 @@ def members_of(work: Work, reader: Reader, owner: Owner) -> list[tuple[PersonId,
 def allowance(work: Work, reader: Reader, assignment: OfferedAssignment, owner: Owner, now: datetime) -> Allowance:
     """As it stands at `now`, the database's time."""
     theirs = lateness.held(work, assignment, owner)
-    charged = lateness.charges_now(work, members_of(work, reader, owner), theirs, owner, now)
+    is_late = late_days(now, theirs.due_at, theirs.late.grace_minutes) > 0
+    # In time nobody is charged, and of the others' days nothing need be known.
+    members = members_of(work, reader, owner) if is_late else [(reader.id, reader.person.name)]
+    charged = lateness.charges_now(work, members, theirs, owner, now)
     beyond = max(one.charge.beyond for one in charged)
     midnight = now.astimezone(ZoneInfo(assignment.time_zone)).replace(hour=0, minute=0, second=0, microsecond=0)
     used = submissions.uploads_since(work, assignment.id, owner, midnight)

@@ -102,8 +102,10 @@ def receive(
     known = _known(work, assignment, owner, upload, idempotency_key)
     if known is not None:
         return _receipt(work, reader, known, assignment)
-    lock_terms(work, reader, assignment, owner)
     allowed = allowance(work, reader, assignment, owner, stages.now(work))
+    if allowed.late_days:
+        lock_terms(work, reader, assignment, owner)
+        allowed = allowance(work, reader, assignment, owner, stages.now(work))
     if not reader.is_staff(CourseId(assignment.course_id)):
         _refuse_late(allowed, assignment)
         _refuse_over_quota(allowed, assignment)

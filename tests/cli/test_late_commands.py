@@ -39,7 +39,7 @@ def test_more_time_is_given_listed_and_withdrawn(called_by, overdue, hand_in):
     assert json.loads(out)["extra_days"] == 3
     assert "Ill" in called_by("ta", "extension", "list", slug)[1]
     path = hand_in("work.py", A_FILE)
-    assert called_by("student", "submit", path, "-a", slug)[0] == 0
+    assert called_by("student", "submit", path, "-a", slug, "--no-wait")[0] == 0
     until = (datetime.now(UTC) + timedelta(days=9)).date().isoformat()
     status, out, err = called_by("ta", "extension", "give", slug, ada, "--due", until, "--reason", "Longer", "--json")
     assert json.loads(out)["due_at"] == f"{until}T23:59:59Z", err
@@ -68,10 +68,12 @@ def test_a_submission_is_chosen_and_its_receipt_says_what_it_used(called_by, ove
     slug = overdue.assignment.slug
     words = ("--days", "4", "--reason", "Agreed")
     assert called_by("instructor", "late-policy", "set", slug, *words)[0] == 0
-    status, out, err = called_by("student", "submit", hand_in("work.py", A_FILE), "-a", slug)
+    status, out, err = called_by("student", "submit", hand_in("work.py", A_FILE), "-a", slug, "--no-wait")
     assert status == 0, err
     assert "2 days late: used 2 of your late days, 2 left" in out + err
-    receipt = json.loads(called_by("student", "submit", hand_in("work.py", A_FILE), "-a", slug, "--json")[1])
+    receipt = json.loads(
+        called_by("student", "submit", hand_in("work.py", A_FILE), "-a", slug, "--no-wait", "--json")[1]
+    )
     assert called_by("student", "choose", receipt["id"])[0] == 0
     assert called_by("ta", "choose", receipt["id"])[0] == 2
     assert called_by("ta", "choose", receipt["id"], "--reason", "Asked")[0] == 0

@@ -308,7 +308,7 @@ class TestLatePolicies:
     @pytest.mark.parametrize(
         "changes",
         [{"beyond": "penalise"}, {"beyond": "sometimes"}, {"penalty_per_day": 0.1}, {"grace_minutes": -1},
-         {"extension_days_per_term": -1}, {"extension_days_per_term": 367}, {"most_penalty": 2.0}],
+         {"extension_days_per_term": -1}, {"extension_days_per_term": 367}, {"most_penalty": 2.0}, {}],
     )  # fmt: skip
     def test_no_policy_comes_of_these(self, term, changes):
         assignment = term.offer()

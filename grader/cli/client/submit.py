@@ -152,17 +152,26 @@ def _print_submission(submission: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _print_overview(assignments: list[dict[str, Any]], newest: list[dict[str, Any]]) -> None:
-    from grader.cli.client.tables import as_score, as_time, print_table
+    from grader.cli.client.tables import as_score, as_time, as_words, print_table
+    from grader.kit.text import one_line
 
     def line(item: dict[str, Any]) -> tuple[Any, ...]:
         standing = item.get("standing") or {}
-        due = as_time(item["due_at"]) if item.get("due_at") else ""
+        due_at = standing.get("due_at") or item.get("due_at")
+        due = as_time(due_at) if due_at else ""
         score = as_score({**item, "score": standing.get("score")})
         return (item.get("slug"), item.get("course"), due, standing.get("state") or "", score,
                 standing.get("uploads_left"), standing.get("days_left"))  # fmt: skip
 
     headings = ("assignment", "course", "due", "state", "score", "uploads left today", "late days left")
     print_table(headings, map(line, assignments), right=headings[4:])
+    for item in assignments:
+        standing = item.get("standing") or {}
+        if used := standing.get("days_used_now"):
+            words = (
+                f"An upload for {as_words(item.get('slug'))} now will use {used} of your {standing.get('days_left')}"
+            )
+            typer.echo(one_line(f"{words} late days.", limit=200))
     if newest:
         typer.echo()
         # A student's own name in every line says nothing.

@@ -41,7 +41,8 @@ def holding(work: Work, assignment: AssignmentId, owners: Sequence[str] | None =
     )  # fmt: skip
     if owners is not None:
         query = query.where(ExtensionRow.owner.in_(owners))
-    return {Owner(row.owner): Given(*row) for row in work.session.execute(query)}
+    found = [Given(Owner(row.owner), *row[1:]) for row in work.session.execute(query)]
+    return {given.owner: given for given in found}
 
 
 def add(
