@@ -137,7 +137,7 @@ def rerun(request: Request, submission: UuidInPath, reader: MayGrade, services: 
 def shown_submission(work: Work, blobs: Blobs, reader: Reader, found: Submission) -> SubmissionAnswer:
     """The submission object for this reader."""
     for_staff = reader.is_staff(found.course_id)
-    offered = assignments.offered(work, reader, found.assignment)
+    offered = submissions.offered_to_owner(work, reader, found)
     run = submissions.latest_run(work, reader, found)
     return submission_answer(
         line_answer(submissions.line_of(work, reader, found), for_staff=for_staff),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from operator import not_
+from functools import partial
+from operator import eq, not_
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -111,10 +112,32 @@ class Threshold(_Strict):
 
 
 class LatePolicy(_Strict):
-    """How late hand-ins are treated; days are started days."""
+    """How late hand-ins are treated; days are started days after the due date and the grace minutes.
+
+    Late days are taken from the term's `extension_days_per_term`. What becomes of those beyond them says `beyond`:
+    `refuse` the upload, `penalise` (`penalty_per_day` is the share of the points reached that each such day costs, 0 to
+    1, and all together never more than `most_penalty`), or `flag` for staff. Without it, `refuse_after_extension`
+    chooses between the first and the last.
+    """
 
     extension_days_per_term: int = 0
     refuse_after_extension: bool = True
+    # Left out of what is published while they say nothing, as `extra` above.
+    grace_minutes: int = Field(default=0, ge=0, le=24 * 60, exclude_if=not_)
+    beyond: Literal["refuse", "penalise", "flag"] | None = Field(default=None, exclude_if=not_)
+    penalty_per_day: float = Field(default=0.0, ge=0, le=1, exclude_if=not_)
+    most_penalty: float = Field(default=1.0, gt=0, le=1, exclude_if=partial(eq, 1.0))
+
+    @model_validator(mode="after")
+    def _a_penalty_is_one(self) -> Self:
+        if (self.beyond == "penalise") != (self.penalty_per_day > 0):
+            raise ValueError("beyond = penalise and penalty_per_day (above 0) go together")
+        return self
+
+    @property
+    def beyond_days(self) -> Literal["refuse", "penalise", "flag"]:
+        """What becomes of late days that the term's do not cover."""
+        return self.beyond or ("refuse" if self.refuse_after_extension else "flag")
 
 
 class Assignment(_Strict):

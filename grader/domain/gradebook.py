@@ -24,8 +24,12 @@ class Candidate:
     score: float | None
 
 
-def counting_candidate(candidates: Sequence[Candidate], counting: Counting) -> Candidate | None:
-    """The submission that counts: the last or the best of those graded, else the newest whatever its state.
+def counting_candidate(
+    candidates: Sequence[Candidate], counting: Counting, chosen: SubmissionId | None = None
+) -> Candidate | None:
+    """The submission that counts: the last, the best or the chosen of those graded, else the newest whatever its state.
+
+    Scores are after penalties. Where none was chosen, or it has no score, the last counts.
 
     A submission that was rejected, or is still being graded, never displaces one that has a score. Of equal scores
     the earlier one counts, because it used no more late days.
@@ -33,7 +37,9 @@ def counting_candidate(candidates: Sequence[Candidate], counting: Counting) -> C
     graded = [candidate for candidate in candidates if candidate.score is not None]
     if not graded:
         return max(candidates, key=lambda candidate: candidate.received_at, default=None)
-    if counting is Counting.LAST:
+    if counting is Counting.CHOSEN:
+        graded = [candidate for candidate in graded if candidate.submission == chosen] or graded
+    if counting is not Counting.BEST:
         return max(graded, key=lambda candidate: candidate.received_at)
     best = max(candidate.score or 0.0 for candidate in graded)
     return min(
@@ -67,7 +73,11 @@ class GradebookQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GradebookRow:
-    """One student and assignment. `score` is what counts: an override if there is one, else the counting run's."""
+    """One student and assignment. `score` is what counts: an override if there is one, else the counting run's.
+
+    `penalty` is how many points the run's score has lost because it came late, `beyond_days` how many of the late days
+    the term's did not cover; where the policy is to flag them, that is the flag.
+    """
 
     person: Person
     section: str
@@ -82,6 +92,8 @@ class GradebookRow:
     late_days: int
     submissions: int
     received_at: datetime | None
+    beyond_days: int = 0
+    penalty: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

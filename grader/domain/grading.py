@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from grader.domain.assignment import Assignment
+from grader.domain.assignment import Assignment, LatePolicy
 from grader.domain.check import CheckDefinition, CheckResult, Stage
 from grader.domain.ids import ArtifactId, CheckId, LeaseId, RunId, Sha256, Slug, SubmissionId
 from grader.domain.run import Mark
@@ -165,10 +165,11 @@ class ProgressEvent:
 
 
 class Counting(StrEnum):
-    """Which of a student's graded submissions counts."""
+    """Which of a student's graded submissions counts; `chosen`: the one its owner chose, else the last."""
 
     LAST = "last"
     BEST = "best"
+    CHOSEN = "chosen"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +185,11 @@ class SpecVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferedAssignment:
-    """An assignment as one course offers it: `slug` is its address, `spec` the version that judges it now."""
+    """An assignment as one course offers it: `slug` is its address, `spec` the version that judges it now.
+
+    `set_late` is the late policy that an instructor set instead of the spec's. `due_at` is everybody's; whoever has an
+    extension has another one (`grader.service.lateness`).
+    """
 
     id: int
     slug: Slug
@@ -196,3 +201,9 @@ class OfferedAssignment:
     uploads_per_day: int
     counting: Counting
     spec: SpecVersion
+    set_late: LatePolicy | None = None
+
+    @property
+    def late(self) -> LatePolicy:
+        """The late policy that holds."""
+        return self.set_late or self.spec.definition.late

@@ -56,7 +56,9 @@ class Submission:
 class Receipt:
     """A promise that the submission is not lost. `is_new` is False where the same upload came twice.
 
-    `run` is the run that was made of it just now; None where it came before.
+    `run` is the run that was made of it just now; None where it came before. Of the term's days it took `days_used`
+    from whoever asks, who then has `days_left` (None where nothing is late); `penalty` is the share of the points that
+    the days beyond them cost.
     """
 
     id: SubmissionId
@@ -70,3 +72,6 @@ class Receipt:
     is_new: bool
     answers_sha256: Sha256 | None = None
     run: RunId | None = None
+    days_used: int = 0
+    days_left: int | None = None
+    penalty: float = 0.0

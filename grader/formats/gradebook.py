@@ -15,8 +15,8 @@ from grader.domain.grading import RunState
 from grader.formats.cells import Cell, to_text
 
 _OURS = (
-    "email", "name", "student_number", "section", "team", "score", "max_score", "mark", "late_days", "submissions",
-    "received_at", "state", "overridden",
+    "email", "name", "student_number", "section", "team", "score", "max_score", "mark", "late_days",
+    "beyond_days", "penalty", "submissions", "received_at", "state", "overridden",
 )  # fmt: skip
 _GRADESCOPE = (
     "First Name", "Last Name", "SID", "Email", "Sections", "Total Score", "Max Points", "Status", "Submission ID",
@@ -56,7 +56,8 @@ def _our_row(row: GradebookRow) -> tuple[Cell, ...]:
     return (
         row.person.email, row.person.name, row.person.student_number or "", row.section, row.team or "",
         _number(row.score), _number(row.max_score), None if row.mark is None else _number(row.mark.value),
-        row.late_days, row.submissions, None if row.received_at is None else _time(row.received_at, "T", "Z"),
+        row.late_days, row.beyond_days, _number(row.penalty), row.submissions,
+        None if row.received_at is None else _time(row.received_at, "T", "Z"),
         "missing" if row.state is None else row.state.value, "yes" if row.is_overridden else "no",
     )  # fmt: skip
 

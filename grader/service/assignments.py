@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +25,11 @@ _MOST_UPLOADS = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssignmentForStudent:
-    """`days_left` is what is left of the term's late days, `uploads_left` of today's uploads.
+    """`due_at` is the due date that holds for the student, `days_left` what is left of the term's late days.
+
+    An upload now would be `late_days_now` late and take `days_used_now` of them; `beyond_now` are covered by none, and
+    cost `penalty_now`, a share of the points. `short` are members of the team (name, days left) who have too few; empty
+    without a team. `uploads_left` is of today's uploads.
 
     `next_upload_at` is set when no upload of today is left. `state` is of the submission that counts, and `score` what
     counts: None until there is one that may be shown.
@@ -35,6 +39,11 @@ class AssignmentForStudent:
     is_open: bool
     days_left: int
     late_days_now: int
+    due_at: datetime | None
+    days_used_now: int
+    beyond_now: int
+    penalty_now: float
+    short: tuple[tuple[str, int], ...]
     uploads_left: int
     next_upload_at: datetime | None
     submissions: int
@@ -71,7 +80,8 @@ def offer(
     """Offer an assignment in a course, or (same slug and course) move it to this spec version and change what is given.
 
     Runs that exist keep their version. A new offer takes the spec's own due date only when it lies ahead: an old term's
-    would close the assignment at once. When another submission is to count, the gradebook is rewritten.
+    would close the assignment at once. When another submission is to count, or the due date or the late policy is
+    another one, the gradebook is rewritten.
 
     Raises:
         AlreadyExists: another course has this slug.
@@ -95,9 +105,8 @@ def offer(
     assignments.change(work, address, spec=spec, title=title, **changed)
     after = assignments.lock(work, address)
     assert after is not None
-    if not is_new and after.counting is not before.counting:
-        for owner in assignments.owners(work, after.id):
-            gradebook.refresh(work, AssignmentId(after.id), owner)
+    if not is_new and (after.counting, after.due_at, after.late) != (before.counting, before.due_at, before.late):
+        gradebook.work_out_anew(work, AssignmentId(after.id))
     return after
 
 
@@ -117,18 +126,26 @@ def offered_for(work: Work, reader: Reader) -> list[OfferedAssignment]:
 def for_student(work: Work, reader: Reader, assignment: OfferedAssignment) -> AssignmentForStudent:
     """How the assignment stands for this reader now."""
     now = stages.now(work)
-    allowed = allowance(work, reader, assignment, owner_of(work, reader, assignment), now)
+    owner = owner_of(work, reader, assignment)
+    allowed = allowance(work, reader, assignment, owner, now)
     entry = entries.of_person(work, assignment.id, reader.id)
     override = overrides.holding(work, assignment.id, reader.id)
     score = override if override is not None or entry is None else entry.score
     judged = () if entry is None else entry.judged
-    if not visibility.shows_score((*assignment.spec.plan, *judged), assignment, reader, now):
+    if not visibility.shows_score(
+        (*assignment.spec.plan, *judged), replace(assignment, due_at=allowed.due_at), reader, now
+    ):
         score = None
     return AssignmentForStudent(
         assignment=assignment,
         is_open=allowed.is_open,
         days_left=allowed.days_left,
         late_days_now=allowed.late_days,
+        due_at=allowed.due_at,
+        days_used_now=allowed.charge.used,
+        beyond_now=allowed.beyond,
+        penalty_now=allowed.penalty,
+        short=tuple((one.name, one.days_left) for one in allowed.short) if allowed.is_team else (),
         uploads_left=allowed.uploads_left,
         next_upload_at=allowed.next_upload_at,
         submissions=0 if entry is None else entry.submissions,

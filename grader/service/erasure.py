@@ -59,6 +59,7 @@ def erase(work: Work, email: str, *, reason: str, course: str | None = None) -> 
     clean = _Cleaner(person)
     erasing.free_shared(work, shared, person.id, clean)
     erasing.free_audit(work, _subjects(person, alone, handed, within), _words(person) if within is None else [])
+    erasing.free_extensions(work, teams, clean)
     erasing.rename_teams(work, teams, clean)
     erasing.delete_empty_teams(work, teams)
     is_gone = False

@@ -2,31 +2,90 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from grader.domain.gradebook import Candidate, counting_candidate
-from grader.domain.ids import AssignmentId, Owner, RunId, SubmissionId
+from grader.domain.ids import AssignmentId, Owner, PersonId, RunId, SubmissionId
+from grader.domain.late import Charge, penalised, penalty
+from grader.domain.score import mark_of
+from grader.service import lateness
 from grader.service.gradebook_pages import page, rows
 from grader.service.overrides import override, withdraw_override
 from grader.service.statistics import course_overview, statistics
 from grader.storage.database import Work
-from grader.storage.repositories import entries
+from grader.storage.repositories import assignments, choices, entries
+from grader.storage.repositories import lateness as late_rows
 from grader.storage.repositories.entries import Tried
+from grader.storage.repositories.lateness import Terms
 
-__all__ = ["course_overview", "override", "page", "refresh", "rows", "statistics", "withdraw_override"]
+__all__ = ["course_overview", "override", "page", "refresh", "rows", "statistics", "withdraw_override", "work_out_anew"]
 
 
 def refresh(work: Work, assignment: AssignmentId, owner: Owner) -> None:
-    """Recompute what counts for the owner's people, from submissions and their runs alone.
+    """Recompute what counts for the owner's people: from submissions, their runs, the late policy and due dates alone.
 
     Called in the transaction that ends a run, and in the one that receives a submission.
     """
     entries.lock(work, assignment, owner)
-    tried = {SubmissionId(str(one.submission)): one for one in entries.tried(work, assignment, owner)}
-    counted = counting_candidate([_candidate(one) for one in tried.values()], entries.counting(work, assignment))
-    if counted is None:
+    handed = entries.tried(work, assignment, owner)
+    if not handed:
         return
-    newest_at = max(one.received_at for one in tried.values())
-    persons = entries.people(work, assignment, owner, newest_at)
-    entries.write(work, assignment, persons, tried[counted.submission], submissions=len(tried))
+    terms = late_rows.terms(work, assignment)
+    handed = lateness.settle(work, owner, handed, terms)
+    persons = entries.people(work, assignment, owner, max(one.received_at for one in handed))
+    counting, chosen = entries.counting(work, assignment), choices.holding(work, assignment, owner)
+    for late, those in _charged(work, persons, handed, terms, owner):
+        tried = {SubmissionId(str(one.submission)): one for one in (_net(one, late, terms) for one in handed)}
+        counted = counting_candidate([_candidate(one) for one in tried.values()], counting, chosen)
+        assert counted is not None
+        entries.write(work, assignment, those, tried[counted.submission], submissions=len(tried))
+
+
+def work_out_anew(work: Work, assignment: AssignmentId, owner: Owner | None = None) -> None:
+    """Late days and gradebook after a due date, a policy or (with `owner`) an extension has changed. Runs no code.
+
+    Days that are given back, or taken, here change what later uploads for other assignments of the term are charged, so
+    theirs are worked out too.
+    """
+    course = late_rows.terms(work, assignment).course
+    late_rows.lock_course(work, course)
+    here = assignments.owners(work, assignment) if owner is None else [owner]
+    for one in here:
+        refresh(work, assignment, one)
+    persons = late_rows.counted_people(work, assignment, here)
+    theirs = set().union(*(late_rows.works_of(work, person, course) for person in persons))
+    for elsewhere, other in late_rows.late_works(work, course, but=assignment):
+        if (elsewhere, other) in theirs:
+            refresh(work, elsewhere, other)
+
+
+def _charged(
+    work: Work, persons: Iterable[PersonId], handed: Iterable[Tried], terms: Terms, owner: Owner
+) -> list[tuple[Mapping[SubmissionId, Charge], list[PersonId]]]:
+    """What the submissions are charged, with the people to whom it is: each has a term of their own."""
+    if not any(one.late_days for one in handed):
+        return [({}, list(persons))]
+    also = (terms.assignment, owner)
+    return [(lateness.charges_of(work, person, terms.course, also), [person]) for person in persons]
+
+
+def _net(one: Tried, charged: Mapping[SubmissionId, Charge], terms: Terms) -> Tried:
+    """With what late days take off."""
+    charge = charged.get(SubmissionId(str(one.submission)))
+    if charge is None or not charge.beyond:
+        return one
+    share = penalty(terms.late, charge.beyond)
+    if one.score is None or not share:
+        return one._replace(beyond_days=charge.beyond)
+    score = penalised(one.score, share)
+    mark = mark_of(terms.scale, score, one.max_score)
+    return one._replace(
+        score=score,
+        mark_value=mark.value,
+        mark_label=mark.label,
+        beyond_days=charge.beyond,
+        penalty=round(one.score - score, 2),
+    )
 
 
 def _candidate(one: Tried) -> Candidate:

@@ -8,22 +8,32 @@ from zoneinfo import ZoneInfo
 
 from grader.domain.course import Reader
 from grader.domain.grading import OfferedAssignment
-from grader.domain.ids import Owner
-from grader.domain.late import days_left, late_days
+from grader.domain.ids import CourseId, Owner, PersonId
+from grader.domain.late import Charge, late_days, penalty
+from grader.service import lateness
+from grader.service.lateness import MemberCharge
 from grader.storage.database import Work
-from grader.storage.repositories import submissions
+from grader.storage.repositories import extensions, submissions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
     """What an upload now would meet.
 
-    `late_days` is what it would be late, `days_left` what is left of the term's late days; `next_upload_at` is set when
-    today's uploads are used.
+    `due_at` is the due date that holds for the owner, `late_days` what the upload would be late. Of those `charge.used`
+    would be taken from the reader's term, which has `days_left`; `beyond` are covered by nobody's (of a team, by those
+    of the member who has the fewest), and cost `penalty`, a share of the points. `short` are members who have too few
+    days left. `next_upload_at` is set when today's uploads are used.
     """
 
+    due_at: datetime | None
     late_days: int
+    charge: Charge
     days_left: int
+    beyond: int
+    penalty: float
+    short: tuple[MemberCharge, ...]
+    is_team: bool
     uploads_left: int
     next_upload_at: datetime | None
     is_open: bool
@@ -31,29 +41,53 @@ class Allowance:
 
 def owner_of(work: Work, reader: Reader, assignment: OfferedAssignment) -> Owner:
     """The reader's team where the assignment is for teams and they are in one; else the reader."""
+    return owner_for(work, reader.id, assignment)
+
+
+def owner_for(work: Work, person: PersonId, assignment: OfferedAssignment) -> Owner:
+    """Whose work is what this person hands in now."""
     if assignment.spec.definition.team_size[1] > 1:
-        team = submissions.team_of(work, assignment.course_id, reader.id)
+        team = submissions.team_of(work, assignment.course_id, person)
         if team is not None:
             return Owner(f"t{team}")
-    return Owner(f"p{reader.id}")
+    return Owner(f"p{person}")
+
+
+def members_of(work: Work, reader: Reader, owner: Owner) -> list[tuple[PersonId, str]]:
+    """(id, name) of those to whom an upload is charged; the reader is the first."""
+    others = [member for member in extensions.members(work, owner) if member[0] != reader.id]
+    return [(reader.id, reader.person.name), *others]
 
 
 def allowance(work: Work, reader: Reader, assignment: OfferedAssignment, owner: Owner, now: datetime) -> Allowance:
     """As it stands at `now`, the database's time."""
-    policy = assignment.spec.definition.late
-    late = late_days(now, assignment.due_at)
-    charged = submissions.late_days_charged(work, assignment.course_id, sorted({owner, f"p{reader.id}"}))
-    elsewhere = [days for other, days in charged.items() if other != assignment.id]
-    left_here = days_left(policy.extension_days_per_term, elsewhere)
+    theirs = lateness.held(work, assignment, owner)
+    is_late = late_days(now, theirs.due_at, theirs.late.grace_minutes) > 0
+    # In time nobody is charged, and of the others' days nothing need be known.
+    members = members_of(work, reader, owner) if is_late else [(reader.id, reader.person.name)]
+    charged = lateness.charges_now(work, members, theirs, owner, now)
+    beyond = max(one.charge.beyond for one in charged)
     midnight = now.astimezone(ZoneInfo(assignment.time_zone)).replace(hour=0, minute=0, second=0, microsecond=0)
     used = submissions.uploads_since(work, assignment.id, owner, midnight)
     uploads_left = max(0, assignment.uploads_per_day - used)
     # Added to the local date and then placed in the zone again: a day may have 23 or 25 hours.
     tomorrow = (midnight.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=midnight.tzinfo)
     return Allowance(
-        late_days=late,
-        days_left=days_left(policy.extension_days_per_term, charged.values()),
+        due_at=theirs.due_at,
+        late_days=charged[0].charge.late_days,
+        charge=charged[0].charge,
+        days_left=charged[0].days_left,
+        beyond=beyond,
+        penalty=penalty(assignment.late, charged[0].charge.beyond),
+        short=tuple(one for one in charged if one.charge.beyond),
+        is_team=len(charged) > 1,
         uploads_left=uploads_left,
         next_upload_at=None if uploads_left else tomorrow,
-        is_open=late == 0 or late <= left_here or not policy.refuse_after_extension,
+        is_open=not lateness.is_refused(assignment.late, beyond),
     )
+
+
+def lock_terms(work: Work, reader: Reader, assignment: OfferedAssignment, owner: Owner) -> None:
+    """Let nobody else's late upload take the same days until this transaction ends."""
+    persons = [person for person, _ in members_of(work, reader, owner)]
+    lateness.lock_terms(work, CourseId(assignment.course_id), persons)

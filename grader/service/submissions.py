@@ -14,9 +14,10 @@ from grader.domain.course import Reader, Scope
 from grader.domain.errors import BadRequest, NotYours, PastDeadline, QuotaUsed, UnknownAssignment
 from grader.domain.grading import GradingRun, OfferedAssignment, ProgressKind, Queue, RunReason, RunState
 from grader.domain.ids import AssignmentId, CourseId, Owner, PersonId, RunId, Sha256, Slug, SubmissionId
+from grader.domain.late import ON_TIME, penalty
 from grader.domain.submission import Receipt, Submission, Upload
-from grader.service import assignments, gradebook, visibility
-from grader.service.quota import Allowance, allowance, owner_of
+from grader.service import assignments, gradebook, lateness, visibility
+from grader.service.quota import Allowance, allowance, lock_terms, owner_of
 from grader.storage.database import Work
 from grader.storage.models import RunRow, SubmissionRow
 from grader.storage.repositories import events, runs, stages
@@ -101,8 +102,11 @@ def receive(
     newest = rows.newest(work, assignment.id, owner)
     known = _known(work, assignment, owner, newest, upload, idempotency_key)
     if known is not None:
-        return _receipt(known, assignment, is_new=False)
+        return _receipt(work, reader, known, assignment)
     allowed = allowance(work, reader, assignment, owner, stages.now(work))
+    if allowed.late_days:
+        lock_terms(work, reader, assignment, owner)
+        allowed = allowance(work, reader, assignment, owner, stages.now(work))
     if not reader.is_staff(CourseId(assignment.course_id)):
         _refuse_late(allowed, assignment)
         _refuse_over_quota(allowed, assignment)
@@ -118,7 +122,7 @@ def receive(
     )
     run = _queue(work, row, assignment)
     gradebook.refresh(work, AssignmentId(assignment.id), owner)
-    return _receipt(row, assignment, is_new=True, run=RunId(str(run.id)))
+    return _receipt(work, reader, row, assignment, run=RunId(str(run.id)))
 
 
 def _refuse_strangers(reader: Reader, assignment: OfferedAssignment) -> None:
@@ -130,9 +134,14 @@ def _refuse_strangers(reader: Reader, assignment: OfferedAssignment) -> None:
 def _refuse_late(allowed: Allowance, assignment: OfferedAssignment) -> None:
     if not allowed.is_open:
         days = "day" if allowed.late_days == 1 else "days"
+        whose = " and ".join(
+            f"{one.name if allowed.is_team else 'you'} {'has' if allowed.is_team else 'have'} {one.days_left} late "
+            f"{'day' if one.days_left == 1 else 'days'} left this term"
+            for one in allowed.short
+        )
         raise PastDeadline(
-            f"{assignment.title} was due {allowed.late_days} started {days} ago, and you have {allowed.days_left} late "
-            "days left this term; ask your instructor if you think that this is wrong."
+            f"{assignment.title} was due {allowed.late_days} started {days} ago, and {whose}; ask your instructor if "
+            "you think that this is wrong."
         )
 
 
@@ -192,9 +201,15 @@ def _queue(work: Work, row: SubmissionRow, assignment: OfferedAssignment) -> Run
     return run
 
 
-def _receipt(row: SubmissionRow, assignment: OfferedAssignment, *, is_new: bool, run: RunId | None = None) -> Receipt:
+def _receipt(
+    work: Work, reader: Reader, row: SubmissionRow, assignment: OfferedAssignment, *, run: RunId | None = None
+) -> Receipt:
+    identity = SubmissionId(str(row.id))
+    charge = ON_TIME
+    if row.late_days:
+        charge = lateness.charge_of(work, reader.id, CourseId(assignment.course_id), identity)
     return Receipt(
-        id=SubmissionId(str(row.id)),
+        id=identity,
         assignment=Slug(assignment.slug),
         sha256=Sha256(row.sha256),
         received_at=row.received_at,
@@ -202,9 +217,12 @@ def _receipt(row: SubmissionRow, assignment: OfferedAssignment, *, is_new: bool,
         size_bytes=row.size_bytes,
         number=row.number,
         late_days=row.late_days,
-        is_new=is_new,
+        is_new=run is not None,
         answers_sha256=None if row.answers_sha256 is None else Sha256(row.answers_sha256),
         run=run,
+        days_used=charge.used,
+        days_left=charge.days_left if row.late_days else None,
+        penalty=penalty(assignment.late, charge.beyond),
     )
 
 
@@ -286,13 +304,25 @@ def _lines(work: Work, reader: Reader, page: list[Submission]) -> list[Submissio
 def _shown(work: Work, reader: Reader, page: list[Submission]) -> dict[SubmissionId, GradingRun]:
     """The run of each submission that a list speaks of, without its results, as the reader may see it."""
     now = stages.now(work)
-    offered = {slug: assignments.offered(work, reader, slug) for slug in {submission.assignment for submission in page}}
+    offered = _offered_to(work, reader, page)
     every = runs.of_submissions(work, [UUID(submission.id) for submission in page])
     chosen = {submission.id: _newest_for(reader, submission, every[UUID(submission.id)]) for submission in page}
     whole = runs.without_results(list(chosen.values()), runs.versions(work, list(chosen.values())))
     return {
-        submission.id: visibility.shown_run(run, offered[submission.assignment], reader, now)
+        submission.id: visibility.shown_run(run, offered[submission.assignment, submission.owner], reader, now)
         for submission, run in zip(page, whole, strict=True)
+    }
+
+
+def _offered_to(work: Work, reader: Reader, page: list[Submission]) -> dict[tuple[Slug, Owner], OfferedAssignment]:
+    """The assignments of these submissions, due when they are due for their owners."""
+    offered = {slug: assignments.offered(work, reader, slug) for slug in {submission.assignment for submission in page}}
+    return {
+        (slug, owner): theirs
+        for slug, assignment in offered.items()
+        for owner, theirs in lateness.held_by(
+            work, assignment, sorted({one.owner for one in page if one.assignment == slug})
+        ).items()
     }
 
 
@@ -320,8 +350,13 @@ def runs_of(work: Work, reader: Reader, submission: Submission) -> list[GradingR
     return _whole(work, reader, submission, runs.of_submission(work, UUID(submission.id)))
 
 
+def offered_to_owner(work: Work, reader: Reader, submission: Submission) -> OfferedAssignment:
+    """A submission's assignment, due when it is due for whose work it is."""
+    return lateness.held(work, assignments.offered(work, reader, submission.assignment), submission.owner)
+
+
 def _whole(work: Work, reader: Reader, submission: Submission, chosen: list[RunRow]) -> list[GradingRun]:
-    assignment = assignments.offered(work, reader, submission.assignment)
+    assignment = offered_to_owner(work, reader, submission)
     now = stages.now(work)
     return [
         visibility.shown_run(run, assignment, reader, now)
@@ -340,7 +375,7 @@ def artifact_for(work: Work, reader: Reader, artifact: str) -> tuple[str, str]:
         submission = find(work, reader, str(origin.submission.id))
     except NotYours as error:
         raise NotYours(_NO_PICTURE) from error
-    assignment = assignments.offered(work, reader, submission.assignment)
+    assignment = offered_to_owner(work, reader, submission)
     run = runs.with_results(work, [origin.run], {origin.version.id: origin.version})[0]
     if not visibility.may_see_check(run, row.check_id, assignment, reader, stages.now(work)):
         raise NotYours(_NO_PICTURE)

@@ -2,21 +2,22 @@
 
 Nothing is visible unless the spec says so. A student sees of every check its id, title, part and points possible, as
 the spec shows them; of a `staff` check only that "hidden checks" exist, summed up by part without id or title; of an
-`after_due` check, before the due date plus the student's possible late days, its title and no status, points, message
-or output. `detail`, facts (with what looks deliberate), stages, workers and problems are for staff; a run's notes are
-about the student's own files and are theirs. A failed run reads as one that is still being graded.
+`after_due` check, before the due date that holds for them plus the term's late days, its title and no status, points,
+message or output. `detail`, facts (with what looks deliberate), stages, workers and problems are for staff; a run's
+notes are about the student's own files and are theirs. A failed run reads as one that is still being graded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from grader.domain.check import CheckDefinition, Visibility
 from grader.domain.course import Reader
 from grader.domain.grading import GradingRun, OfferedAssignment, RunState
 from grader.domain.ids import CheckId, CourseId, PartId
+from grader.domain.late import ends_at
 
 HIDDEN_TITLE = "Hidden checks"
 
@@ -74,11 +75,11 @@ def _withheld_points(run: GradingRun, visible: frozenset[str]) -> bool:
 
 
 def _hidden_now(assignment: OfferedAssignment, now: datetime) -> frozenset[Visibility]:
-    if assignment.due_at is None:
+    over_at = ends_at(assignment.due_at, assignment.late)
+    if over_at is None:
         return frozenset({Visibility.STAFF})
-    late = timedelta(days=assignment.spec.definition.late.extension_days_per_term)
     # Until nobody can hand in any more, what a check came to would help whoever has not.
-    is_over = now > assignment.due_at + late
+    is_over = now > over_at
     return frozenset({Visibility.STAFF}) if is_over else frozenset({Visibility.STAFF, Visibility.AFTER_DUE})
 
 

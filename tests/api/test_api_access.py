@@ -33,6 +33,12 @@ CALLS = [
     ("GET", "/assignments/{slug}/statistics", "read"),
     ("PUT", "/assignments/{slug}/overrides/1", "grade"),
     ("DELETE", "/assignments/{slug}/overrides/1?reason=x", "grade"),
+    ("GET", "/assignments/{slug}/extensions", "read"),
+    ("PUT", "/assignments/{slug}/extensions/1", "grade"),
+    ("DELETE", "/assignments/{slug}/extensions/1?reason=x", "grade"),
+    ("PUT", "/assignments/{slug}/late-policy", "manage"),
+    ("DELETE", "/assignments/{slug}/late-policy?reason=x", "manage"),
+    ("PUT", f"/submissions/{NOWHERE}/choice", "submit"),
     ("GET", "/courses", "read"),
     ("POST", "/courses", "manage"),
     ("GET", "/courses/{course}/members", "read"),
@@ -51,6 +57,8 @@ BODIES = {
     "/tokens": {"name": "x", "scopes": ["read"]},
     "/courses/{course}/assignments/x": {"spec": "x"},
     "/assignments/{slug}/overrides/1": {"score": 1, "reason": "x"},
+    "/assignments/{slug}/extensions/1": {"extra_days": 1, "reason": "x"},
+    "/assignments/{slug}/late-policy": {"grace_minutes": 1, "reason": "x"},
     "/people/1/password": {"password": "a long enough one"},
 }
 

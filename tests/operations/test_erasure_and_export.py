@@ -15,7 +15,7 @@ from grader.cli.host.programs import postgres_tool
 from grader.domain.course import Role
 from grader.domain.errors import LeaseLost
 from grader.domain.submission import Upload
-from grader.service import accounts, audit, overrides, runs, submissions
+from grader.service import accounts, audit, choices, extensions, overrides, runs, submissions
 from grader.storage import dump
 from grader.storage.blobs import Blobs
 from grader.storage.models import PersonRow
@@ -80,6 +80,12 @@ class Term:
                 # A colon in JSON is no parameter.
                 work.session.execute(text(statement.replace('":', '"\\:')), {"bobs": self.same})
             overrides.override(work, self.ta, self.alone, self.ada.id, score=5, reason="Ada Lovelace was ill")
+            for offered in (self.alone, self.together):
+                extensions.give(work, self.ta, offered, self.ada.id, extra_days=1, reason="Ada Lovelace was ill")
+            work.session.execute(text("UPDATE assignments SET counting = 'chosen'"))
+            choices.choose(work, self.ada, self.own)
+            choices.choose(work, self.ada, self.teams)
+            choices.choose(work, self.ta, self.teams, reason="Lovelace asked")
             runs.rerun(work, self.ta, submissions.find(work, self.ta, self.own))
             audit.note(work, self.ada, "issue token", "token:1", f"for {ADA}")
 
@@ -131,6 +137,10 @@ def test_after_an_erasure_nothing_names_the_person(term, place, grader, tmp_path
         told = work.session.execute(
             text("SELECT action, person_id, subject, detail FROM audit_events ORDER BY id")
         ).all()
+        extended = list(work.session.execute(text("SELECT owner, reason FROM extensions")))
+        chosen = list(work.session.execute(text("SELECT made_by = :ada, reason FROM choices"), {"ada": term.ada.id}))
+    assert [(owner[0], reason) for owner, reason in extended] == [("t", "erased erased was ill")]
+    assert [tuple(row) for row in chosen] == [(False, ""), (False, "erased asked")]
     assert ("override score", term.ta.id, "gradebook:erased", "") in [tuple(row) for row in told]
     assert told[-1].action == "erase student"
     assert "case 12" in told[-1].detail
@@ -190,6 +200,8 @@ def test_an_export_holds_all_there_is_and_no_secret(term, grader, tmp_path):
     assert f"submissions/{term.same}/work.py" not in names
     assert plain["person"][0]["email"] == ADA
     assert plain["overrides"][0]["reason"] == "Ada Lovelace was ill"
+    assert [row["reason"] for row in plain["extensions"]] == ["Ada Lovelace was ill"] * 2
+    assert [row["made_by_me"] for row in plain["choices"]] == [True, True, False]
     assert {row["course"] for row in plain["memberships"]} == {"dl", "nlp"}
     for part in ("runs", "results", "events", "gradebook", "tokens", "sessions", "sign_in_attempts", "audit", "stages"):
         assert plain[part], part

@@ -308,17 +308,17 @@ class TestStanding:
 
     def test_late_days_are_the_terms_and_charged_once_for_each_assignment(self, standing):
         first, second = standing.assignment(extension=5, due=-10), standing.assignment(extension=5, due=-1.5)
-        standing.hand_in(first, late_days=1)
-        standing.hand_in(first, late_days=2)
+        standing.hand_in(first, received_at=first.due_at + timedelta(hours=12))
+        standing.hand_in(first, received_at=first.due_at + timedelta(hours=36))
         found = standing.of(second)
         assert (found.late_days_now, found.days_left, found.is_open) == (2, 3, True)
-        standing.hand_in(first, late_days=4)
+        standing.hand_in(first, received_at=first.due_at + timedelta(hours=84))
         found = standing.of(second)
         assert (found.days_left, found.is_open) == (1, False)
 
     def test_days_used_for_the_assignment_itself_keep_it_open(self, standing):
         assignment = standing.assignment(extension=2, due=-1.5)
-        standing.hand_in(assignment, late_days=2)
+        standing.hand_in(assignment)
         found = standing.of(assignment)
         assert (found.days_left, found.is_open) == (0, True)
 

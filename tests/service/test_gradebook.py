@@ -62,8 +62,9 @@ def assignment(work, course):
 
 
 class TestWhatCounts:
-    def test_a_submission_counts_as_soon_as_it_is_there_without_a_score(self, work, assignment, student):
-        submission, run = hand_in(work, assignment, student, 1, late_days=2)
+    def test_a_submission_counts_as_soon_as_it_is_there_without_a_score(self, work, course, student):
+        assignment = builders.an_assignment(work, course, due_at=START - timedelta(hours=30))
+        submission, run = hand_in(work, assignment, student, 1)
         refresh(work, assignment, f"p{student.id}")
         entry = entry_of(work, assignment, student)
         assert (entry.submission_id, entry.run_id, entry.state) == (submission.id, run.id, "waiting")
@@ -278,10 +279,11 @@ class TestRows:
         )
         assert (row.max_score, row.mark, row.late_days, row.submissions, row.received_at) == (5.0, None, 0, 0, None)
 
-    def test_a_row_holds_what_counts(self, work, course, assignment, ta):
+    def test_a_row_holds_what_counts(self, work, course, ta):
+        assignment = builders.an_assignment(work, course, due_at=START)
         team = builders.a_team(work, course, name="Team 5")
         person = builders.a_person(work, course, team_id=team.id, student_number="42")
-        submission, run = hand_in(work, assignment, person, 1, score=4.0, late_days=1)
+        submission, run = hand_in(work, assignment, person, 1, score=4.0)
         refresh(work, assignment, f"p{person.id}")
         (row,) = rows_of(work, ta, assignment).rows
         assert (row.submission, row.run, row.state) == (str(submission.id), str(run.id), RunState.GRADED)

@@ -162,7 +162,7 @@ class TestLateDays:
         receive(database, reader, assignment)
         with database.begin() as work:
             other = an_assignment(work, course, **self.late(1.5))
-        with pytest.raises(PastDeadline, match="1 late days left"):
+        with pytest.raises(PastDeadline, match="1 late day left"):
             receive(database, reader, other)
 
     def test_days_used_for_the_same_assignment_are_not_charged_twice(self, database, place):

@@ -51,7 +51,7 @@ def pages(desk: Desk) -> dict[str | None, list[str]]:
         ],
         TINA: [
             "/", "/courses/deep", "/courses/deep/roster", "/assignments/tiny", "/assignments/tiny/gradebook",
-            "/assignments/tiny/statistics", "/assignments/tiny/rerun", person, f"/submissions/{graded.id}",
+            "/assignments/tiny/statistics", "/assignments/tiny/late", "/assignments/tiny/rerun", person, f"/submissions/{graded.id}",
             f"/submissions/{graded.id}?view=student", f"/submissions/{graded.id}/code", f"/submissions/{graded.id}/runs",
             f"/submissions/{broken.id}", f"/submissions/{waiting.id}",
         ],

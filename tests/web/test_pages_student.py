@@ -84,7 +84,7 @@ def test_the_page_says_before_the_upload_what_it_costs(site, scene, ada):
         version.update({"definition": late.model_dump(mode="json")})
         due = datetime.now(UTC) - timedelta(days=1, hours=3)
         work.session.query(AssignmentRow).filter_by(slug="tiny").update({"due_at": due})
-    assert "An upload now uses 2 of your 4 late days." in text_of(ada.get("/assignments/tiny").text)
+    assert "An upload now will use 2 of your 4 late days." in text_of(ada.get("/assignments/tiny").text)
     ada.hand_in("/assignments/tiny/submissions", b"x = 1\n")
     assert "2 days late, which you have already used late days for" in text_of(ada.get("/assignments/tiny").text)
 

@@ -9,10 +9,11 @@ from pydantic import AwareDatetime, Field
 from grader.answers.asked import AskedQuestion, Kind
 from grader.api.access import Words
 from grader.api.schemas.common import Answer, Request, Time
+from grader.api.schemas.late import LatePolicyAnswer, late_policy_answer
 from grader.domain.grading import OfferedAssignment
 from grader.service.assignments import AssignmentForStudent
 
-CountingName = Literal["last", "best"]
+CountingName = Literal["last", "best", "chosen"]
 StateName = Literal["waiting", "grading", "graded", "rejected", "failed"]
 
 
@@ -29,12 +30,26 @@ class PartOfAssignment(Answer):
     points: float = Field(examples=[10.0])
 
 
+class MemberWithDays(Answer):
+    """Somebody of the team whose late days an upload now would go beyond."""
+
+    name: str = Field(examples=["Ada Lovelace"])
+    days_left: int = Field(examples=[1])
+
+
 class Standing(Answer):
     """How the assignment stands for the student who asks. `score` and `state` are of the submission that counts."""
 
     is_open: bool
     days_left: int = Field(description="Late days left in the term.")
-    late_days_now: int = Field(description="Late days an upload would use now.")
+    due_at: Time | None = Field(
+        description="The due date that holds for the student: later than everybody's by an extension."
+    )
+    late_days_now: int = Field(description="Started days that an upload now would be late.")
+    days_used_now: int = Field(description="How many of `days_left` an upload now would use.")
+    beyond_now: int = Field(description="Late days of an upload now that no late days cover.")
+    penalty_now: float = Field(description="Share of the points, 0 to 1, that an upload now would lose.")
+    short: list[MemberWithDays] = Field(description="Members of the team who have too few late days left for it.")
     uploads_left: int = Field(description="Uploads left today.")
     next_upload_at: Time | None
     submissions: int
@@ -55,6 +70,7 @@ class AssignmentAnswer(Answer):
     uploads_per_day: int = Field(examples=[20])
     counting: CountingName
     max_score: float = Field(examples=[40.0])
+    late: LatePolicyAnswer
     files: FilesAnswer
     parts: list[PartOfAssignment]
     standing: Standing | None
@@ -92,6 +108,7 @@ def assignment_answer(assignment: OfferedAssignment, standing: AssignmentForStud
         uploads_per_day=assignment.uploads_per_day,
         counting=assignment.counting.value,
         max_score=definition.max_points,
+        late=late_policy_answer(assignment),
         files=FilesAnswer(
             archive_example=definition.files.archive_example, examples=[rule.example for rule in definition.files.file]
         ),
@@ -114,7 +131,12 @@ def _standing(standing: AssignmentForStudent) -> Standing:
     return Standing(
         is_open=standing.is_open,
         days_left=standing.days_left,
+        due_at=standing.due_at,
         late_days_now=standing.late_days_now,
+        days_used_now=standing.days_used_now,
+        beyond_now=standing.beyond_now,
+        penalty_now=standing.penalty_now,
+        short=[MemberWithDays(name=name, days_left=left) for name, left in standing.short],
         uploads_left=standing.uploads_left,
         next_upload_at=standing.next_upload_at,
         submissions=standing.submissions,

@@ -25,6 +25,8 @@ class GradebookRowAnswer(Answer):
     scale: Mark | None
     is_overridden: bool
     late_days: int
+    beyond_days: int = Field(description="Late days that the term's do not cover.")
+    penalty: float = Field(description="Points that the score has lost because of them.", examples=[0.0])
     submissions: int
     received_at: Time | None
 
@@ -126,6 +128,8 @@ def _row(row: GradebookRow) -> GradebookRowAnswer:
         scale=None if row.mark is None else Mark(value=row.mark.value, label=row.mark.label),
         is_overridden=row.is_overridden,
         late_days=row.late_days,
+        beyond_days=row.beyond_days,
+        penalty=row.penalty,
         submissions=row.submissions,
         received_at=row.received_at,
     )

@@ -40,6 +40,9 @@ class ReceiptAnswer(Answer):
     size_bytes: int = Field(examples=[48_213])
     number: int = Field(examples=[3])
     late_days: int = Field(examples=[0])
+    days_used: int = Field(description="Of the reader's late days of the term, taken by this submission.")
+    days_left: int | None = Field(description="Late days left after it; null when it is not late.")
+    penalty: float = Field(description="Share of the points, 0 to 1, that late days beyond those cost.", examples=[0.0])
     answers_sha256: str | None = _ANSWERS_SHA256
     is_new: bool
     links: Links
@@ -95,6 +98,9 @@ def receipt_answer(receipt: Receipt, prefix: str) -> ReceiptAnswer:
         size_bytes=receipt.size_bytes,
         number=receipt.number,
         late_days=receipt.late_days,
+        days_used=receipt.days_used,
+        days_left=receipt.days_left,
+        penalty=receipt.penalty,
         answers_sha256=receipt.answers_sha256,
         is_new=receipt.is_new,
         links=Links(

@@ -20,6 +20,7 @@ app = typer.Typer(no_args_is_help=True, help="Make courses and offer assignments
 class CountingName(StrEnum):
     LAST = "last"
     BEST = "best"
+    CHOSEN = "chosen"
 
 
 @app.command("create")

@@ -112,12 +112,12 @@ def _print_receipt(receipt: dict[str, Any], url: str, *, to_stderr: bool) -> Non
     from grader.kit.text import one_line
 
     again = "" if receipt.get("is_new", True) else " (handed in before: this is its receipt)"
-    late = receipt.get("late_days")
+    late = _late_words(receipt)
     lines = [
         f"Received{again}: {as_words(receipt.get('file'))}, {as_words(receipt.get('size_bytes'))} bytes",
         f"  id      {as_words(receipt.get('id'))}",
         f"  sha256  {as_words(receipt.get('sha256'))}",
-        f"  time    {as_time(receipt.get('received_at'))}" + (f", {late} days late" if late else ""),
+        f"  time    {as_time(receipt.get('received_at'))}" + late,
     ]
     if answers := receipt.get("answers_sha256"):
         lines.append(f"  answers {as_words(answers)} (sha256)")
@@ -126,6 +126,18 @@ def _print_receipt(receipt: dict[str, Any], url: str, *, to_stderr: bool) -> Non
     console = console_for(stderr=to_stderr)
     for line in lines:
         console.print(Text("  " * line.startswith("  ") + one_line(line)), soft_wrap=True)
+
+
+def _late_words(receipt: dict[str, Any]) -> str:
+    """What a late upload cost, behind its time."""
+    if not receipt.get("late_days"):
+        return ""
+    words = f", {receipt['late_days']} days late"
+    if receipt.get("days_used"):
+        words += f": used {receipt['days_used']} of your late days, {receipt.get('days_left')} left"
+    if receipt.get("penalty"):
+        words += f"; it loses {100 * float(receipt['penalty']):g}% of its points"
+    return words
 
 
 def _print_submission(submission: dict[str, Any], *, as_json: bool) -> None:
@@ -140,17 +152,26 @@ def _print_submission(submission: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _print_overview(assignments: list[dict[str, Any]], newest: list[dict[str, Any]]) -> None:
-    from grader.cli.client.tables import as_score, as_time, print_table
+    from grader.cli.client.tables import as_score, as_time, as_words, print_table
+    from grader.kit.text import one_line
 
     def line(item: dict[str, Any]) -> tuple[Any, ...]:
         standing = item.get("standing") or {}
-        due = as_time(item["due_at"]) if item.get("due_at") else ""
+        due_at = standing.get("due_at") or item.get("due_at")
+        due = as_time(due_at) if due_at else ""
         score = as_score({**item, "score": standing.get("score")})
         return (item.get("slug"), item.get("course"), due, standing.get("state") or "", score,
                 standing.get("uploads_left"), standing.get("days_left"))  # fmt: skip
 
     headings = ("assignment", "course", "due", "state", "score", "uploads left today", "late days left")
     print_table(headings, map(line, assignments), right=headings[4:])
+    for item in assignments:
+        standing = item.get("standing") or {}
+        if used := standing.get("days_used_now"):
+            words = (
+                f"An upload for {as_words(item.get('slug'))} now will use {used} of your {standing.get('days_left')}"
+            )
+            typer.echo(one_line(f"{words} late days.", limit=200))
     if newest:
         typer.echo()
         # A student's own name in every line says nothing.

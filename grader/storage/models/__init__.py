@@ -2,6 +2,7 @@
 
 from grader.storage.models.assignments import AssignmentRow, SpecVersionRow
 from grader.storage.models.base import Base
+from grader.storage.models.late import ChoiceRow, ExtensionRow, LatePolicyRow
 from grader.storage.models.people import (
     CourseRow,
     MembershipRow,
@@ -29,9 +30,12 @@ __all__ = [
     "AuditEventRow",
     "Base",
     "CheckResultRow",
+    "ChoiceRow",
     "CourseRow",
     "EndedRunsRow",
+    "ExtensionRow",
     "GradebookEntryRow",
+    "LatePolicyRow",
     "MembershipRow",
     "OverrideRow",
     "PersonRow",

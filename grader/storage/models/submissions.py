@@ -12,6 +12,7 @@ from grader.storage.models.base import Base
 class SubmissionRow(Base):
     """What a student handed in once; never updated. `owner` is "p<person>" or "t<team>".
 
+    `late_days` alone is derived: from when it came in and the due date that holds, worked out anew when that changes.
     `removed_at` is when retention let its bytes go; score and points stay.
     """
 
@@ -57,6 +58,9 @@ class GradebookEntryRow(Base):
     mark_label: Mapped[str | None]
     late_days: Mapped[int] = mapped_column(server_default="0")
     submissions: Mapped[int] = mapped_column(server_default="0")
+    # Of the late days those that the term's do not cover, and the points that they cost.
+    beyond_days: Mapped[int] = mapped_column(server_default="0")
+    penalty: Mapped[float] = mapped_column(server_default="0")
     received_at: Mapped[datetime]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 

@@ -8,15 +8,16 @@ from typing import Any
 from sqlalchemy import Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from grader.domain.assignment import Assignment
+from grader.domain.assignment import Assignment, LatePolicy
 from grader.domain.check import CheckDefinition
 from grader.domain.grading import Counting, OfferedAssignment, SpecVersion
 from grader.domain.ids import CourseId, Owner, Sha256, Slug
 from grader.storage.database import Work
 from grader.storage.models import AssignmentRow, CourseRow, SpecVersionRow, SubmissionRow
+from grader.storage.repositories.lateness import policies
 from grader.storage.repositories.runs import plan_from_plain, plan_to_plain
 
-_Selected = Select[AssignmentRow, CourseRow, SpecVersionRow]
+_Selected = Select[AssignmentRow, CourseRow, SpecVersionRow, dict[str, Any] | None]
 
 
 def add_spec(work: Work, *, definition: Assignment, spec_slug: str, version: str, blob: Sha256) -> SpecVersion:
@@ -109,10 +110,12 @@ def _version(spec_slug: str, version: str) -> Select[SpecVersionRow]:
 
 
 def _offered() -> _Selected:
+    chosen = policies().subquery()
     return (
-        select(AssignmentRow, CourseRow, SpecVersionRow)
+        select(AssignmentRow, CourseRow, SpecVersionRow, chosen.c.policy)
         .join(CourseRow, CourseRow.id == AssignmentRow.course_id)
         .join(SpecVersionRow, SpecVersionRow.id == AssignmentRow.spec_version_id)
+        .outerjoin(chosen, chosen.c.assignment_id == AssignmentRow.id)
     )
 
 
@@ -121,7 +124,9 @@ def _one(work: Work, query: _Selected) -> OfferedAssignment | None:
     return None if found is None else _assignment(*found)
 
 
-def _assignment(row: AssignmentRow, course: CourseRow, version: SpecVersionRow) -> OfferedAssignment:
+def _assignment(
+    row: AssignmentRow, course: CourseRow, version: SpecVersionRow, policy: dict[str, Any] | None
+) -> OfferedAssignment:
     return OfferedAssignment(
         id=row.id,
         slug=Slug(row.slug),
@@ -133,6 +138,7 @@ def _assignment(row: AssignmentRow, course: CourseRow, version: SpecVersionRow) 
         uploads_per_day=row.uploads_per_day,
         counting=Counting(row.counting),
         spec=_spec(version),
+        set_late=None if policy is None else LatePolicy.model_validate(policy),
     )
 
 

@@ -20,6 +20,9 @@ _DELETIONS = (
     "DELETE FROM check_results WHERE run_id IN (SELECT id FROM runs WHERE submission_id = ANY(:submissions))",
     "DELETE FROM run_stages WHERE run_id IN (SELECT id FROM runs WHERE submission_id = ANY(:submissions))",
     "DELETE FROM runs WHERE submission_id = ANY(:submissions)",
+    "DELETE FROM choices WHERE submission_id = ANY(:submissions)",
+    """DELETE FROM extensions e USING submissions s WHERE s.id = ANY(:submissions)
+       AND e.assignment_id = s.assignment_id AND e.owner = s.owner""",
     "DELETE FROM submissions WHERE id = ANY(:submissions)",
 )
 _EMPTYINGS = (

@@ -28,7 +28,10 @@ _PUBLISHED = (RunState.GRADED.value, RunState.REJECTED.value)
 
 
 class Tried(NamedTuple):
-    """A submission with the run that speaks for it: the newest that came to an end, else the newest."""
+    """A submission with the run that speaks for it: the newest that came to an end, else the newest.
+
+    `late_days` as they are kept; `beyond_days` and `penalty` (points) are somebody's to fill in, and `score` with them.
+    """
 
     submission: UUID
     received_at: datetime
@@ -39,6 +42,8 @@ class Tried(NamedTuple):
     max_score: float
     mark_value: float | None
     mark_label: str | None
+    beyond_days: int = 0
+    penalty: float = 0.0
 
 
 class Entry(NamedTuple):
@@ -149,6 +154,8 @@ def write(
         "mark_value": counted.mark_value if counted.score is not None else None,
         "mark_label": counted.mark_label if counted.score is not None else None,
         "late_days": counted.late_days,
+        "beyond_days": counted.beyond_days,
+        "penalty": counted.penalty,
         "submissions": submissions,
         "received_at": counted.received_at,
         "updated_at": func.clock_timestamp(),

@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 
 from grader.domain.ids import PersonId
 from grader.storage.database import Work
-from grader.storage.models import CheckResultRow, PersonRow, RunRow, StageRow, SubmissionRow
+from grader.storage.models import CheckResultRow, ChoiceRow, ExtensionRow, PersonRow, RunRow, StageRow, SubmissionRow
 
 ERASED = "Erased person"
 # Deleted with the person, whatever the course.
@@ -24,11 +24,16 @@ _IN_COURSES = (
        (SELECT id FROM assignments WHERE CAST(:course AS integer) IS NULL OR course_id = :course)""",
     """DELETE FROM overrides WHERE person_id = :person AND assignment_id IN
        (SELECT id FROM assignments WHERE CAST(:course AS integer) IS NULL OR course_id = :course)""",
+    """DELETE FROM extensions WHERE owner = 'p' || CAST(:person AS integer) AND assignment_id IN
+       (SELECT id FROM assignments WHERE CAST(:course AS integer) IS NULL OR course_id = :course)""",
     "DELETE FROM memberships WHERE person_id = :person AND (CAST(:course AS integer) IS NULL OR course_id = :course)",
 )
 _STILL_NAMED = """
     SELECT EXISTS (SELECT FROM submissions WHERE person_id = :person)
         OR EXISTS (SELECT FROM overrides WHERE made_by = :person OR person_id = :person)
+        OR EXISTS (SELECT FROM extensions WHERE made_by = :person)
+        OR EXISTS (SELECT FROM late_policies WHERE made_by = :person)
+        OR EXISTS (SELECT FROM choices WHERE made_by = :person)
         OR EXISTS (SELECT FROM runs WHERE requested_by = :person)
         OR EXISTS (SELECT FROM audit_events WHERE person_id = :person)
 """
@@ -80,7 +85,7 @@ def handed_in(work: Work, person: PersonId, course: int | None) -> list[Handed]:
 
 
 def delete_in_courses(work: Work, person: PersonId, course: int | None) -> None:
-    """Entries, overrides and memberships."""
+    """Entries, overrides, extensions and memberships."""
     for statement in _IN_COURSES:
         work.session.execute(text(statement), {"person": person, "course": course})
 
@@ -108,11 +113,12 @@ def free_audit(work: Work, subjects: Sequence[str], words: Sequence[str]) -> Non
 
 
 def free_shared(work: Work, chosen: Sequence[UUID], person: PersonId, clean: Callable[[str], str]) -> None:
-    """Others' submissions no longer say who handed them in, nor name the person in anything we wrote about them."""
+    """Others' submissions no longer say who handed them in or chose them, nor name the person in our words."""
     if not chosen:
         return
     mine = list(work.session.scalars(select(SubmissionRow).where(SubmissionRow.id.in_(chosen))))
-    if any(row.person_id == person for row in mine):
+    choices = list(work.session.scalars(select(ChoiceRow).where(ChoiceRow.submission_id.in_(chosen))))
+    if any(row.person_id == person for row in mine) or any(choice.made_by == person for choice in choices):
         stand_in = PersonRow(email=f"erased-{mine[0].id}@erased.invalid", name=ERASED)
         work.session.add(stand_in)
         work.session.flush()
@@ -122,8 +128,13 @@ def free_shared(work: Work, chosen: Sequence[UUID], person: PersonId, clean: Cal
         for row in mine:
             if row.person_id == person:
                 row.person_id, row.idempotency_key = stand_in.id, None
+        for choice in choices:
+            if choice.made_by == person:
+                choice.made_by = stand_in.id
     for row in mine:
         row.file_name = clean(row.file_name)
+    for choice in choices:
+        choice.reason = clean(choice.reason)
     runs = list(work.session.scalars(select(RunRow).where(RunRow.submission_id.in_(chosen))))
     for run in runs:
         run.message, run.notes, run.facts = clean(run.message), _cleaned(run.notes, clean), _cleaned(run.facts, clean)
@@ -134,6 +145,13 @@ def free_shared(work: Work, chosen: Sequence[UUID], person: PersonId, clean: Cal
         )  # fmt: skip
     for stage in work.session.scalars(select(StageRow).where(StageRow.run_id.in_(identities))):
         stage.problem = clean(stage.problem)
+    work.session.flush()
+
+
+def free_extensions(work: Work, owners: Sequence[str], clean: Callable[[str], str]) -> None:
+    """Why teams that others are in were given more time no longer names the person."""
+    for given in work.session.scalars(select(ExtensionRow).where(ExtensionRow.owner.in_(owners))):
+        given.reason = clean(given.reason)
     work.session.flush()
 
 
@@ -149,13 +167,15 @@ def rename_teams(work: Work, owners: Sequence[str], clean: Callable[[str], str])
 
 
 def delete_empty_teams(work: Work, owners: Sequence[str]) -> None:
-    """Teams in which nobody is left and of which nothing is."""
-    work.session.execute(
+    """Teams in which nobody is left and of which nothing is, with their extensions."""
+    gone = work.session.execute(
         text("""DELETE FROM teams t WHERE 't' || t.id = ANY(:owners)
                 AND NOT EXISTS (SELECT FROM memberships WHERE team_id = t.id)
-                AND NOT EXISTS (SELECT FROM submissions WHERE owner = 't' || t.id)"""),
+                AND NOT EXISTS (SELECT FROM submissions WHERE owner = 't' || t.id) RETURNING 't' || t.id"""),
         {"owners": list(owners)},
     )
+    values = {"owners": list(gone.scalars())}
+    work.session.execute(text("DELETE FROM extensions WHERE owner = ANY(CAST(:owners AS text[]))"), values)
 
 
 def teams_of(work: Work, person: PersonId) -> list[str]:

@@ -154,6 +154,8 @@ def _row(
         late_days=0 if entry is None else entry.late_days,
         submissions=0 if entry is None else entry.submissions,
         received_at=None if entry is None else entry.received_at,
+        beyond_days=0 if entry is None else entry.beyond_days,
+        penalty=0.0 if entry is None else entry.penalty,
     )
 
 

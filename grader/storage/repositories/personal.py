@@ -22,11 +22,20 @@ _QUERIES = {
     "sign_in_attempts": """SELECT a.at FROM sign_in_attempts a JOIN people p ON a.key = 'email:' || p.email
                            WHERE p.id = :person ORDER BY a.at""",
     "gradebook": """SELECT a.slug AS assignment, e.submission_id, e.run_id, e.state, e.score, e.max_score, e.mark_value,
-                    e.mark_label, e.late_days, e.submissions, e.received_at, e.updated_at
+                    e.mark_label, e.late_days, e.beyond_days, e.penalty, e.submissions, e.received_at, e.updated_at
                     FROM gradebook_entries e JOIN assignments a ON a.id = e.assignment_id
                     WHERE e.person_id = :person ORDER BY a.slug""",
     "overrides": """SELECT a.slug AS assignment, o.score, o.reason, o.made_at, o.withdrawn_at FROM overrides o
                     JOIN assignments a ON a.id = o.assignment_id WHERE o.person_id = :person ORDER BY o.id""",
+    "extensions": """SELECT a.slug AS assignment, x.owner, x.due_at, x.extra_days, x.reason, x.made_at, x.withdrawn_at
+                     FROM extensions x JOIN assignments a ON a.id = x.assignment_id
+                     WHERE x.owner = 'p' || CAST(:person AS integer) OR (x.assignment_id, x.owner) IN
+                           (SELECT assignment_id, owner FROM submissions WHERE id = ANY(:submissions))
+                        OR x.owner IN (SELECT 't' || team_id FROM memberships WHERE person_id = :person)
+                     ORDER BY x.id""",
+    "choices": """SELECT a.slug AS assignment, h.submission_id, h.reason, h.made_at, h.made_by = :person AS made_by_me
+                  FROM choices h JOIN assignments a ON a.id = h.assignment_id
+                  WHERE h.submission_id = ANY(:submissions) ORDER BY h.id""",
     "submissions": """SELECT s.id, a.slug AS assignment, s.owner, s.person_id = :person AS handed_in_by_me, s.number,
                       s.file_name, s.sha256, s.size_bytes, s.answers_sha256, s.late_days, s.idempotency_key,
                       s.received_at, s.removed_at FROM submissions s JOIN assignments a ON a.id = s.assignment_id

@@ -20,6 +20,7 @@ from grader.http.services import Services
 from grader.http.uploads import ANSWER_PREFIX, Typed, receive_upload
 from grader.service import assignments, courses, submissions
 from grader.service.accounts import SignedIn
+from grader.service.late_policy import in_words
 from grader.service.submissions import SubmissionQuery
 from grader.web.access import SlugInPath, TheCommand, TheServices, TheVisitor
 from grader.web.answers import answer_fields, fields_as_before, fields_by_part
@@ -117,7 +118,8 @@ def _page(
         parts=fields_by_part(fields, offered.spec.definition),
         from_before=before if typed is None and before is not None and any(field.value for field in fields) else None,
         is_typed=typed is not None and any(field.value for field in fields),
-        cost="" if is_staff else cost_of(standing, history.lines),
+        late_words=in_words(offered.late),
+        cost="" if is_staff else cost_of(standing),
         key=token_urlsafe(16),
         problem="" if problem is None else problems.detail_of(problem),
         now=now,

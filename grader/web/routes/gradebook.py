@@ -20,7 +20,7 @@ from grader.domain.ids import PersonId
 from grader.http import problems
 from grader.http.exports import ExportName, export_gradebook
 from grader.http.services import Services
-from grader.service import assignments, audit, courses, gradebook, submissions
+from grader.service import assignments, audit, courses, extensions, gradebook, submissions
 from grader.service.accounts import SignedIn
 from grader.service.overrides import subject_of
 from grader.service.submissions import SubmissionQuery
@@ -129,7 +129,7 @@ def person(
     request: Request, slug: SlugInPath, person: PersonInPath, visitor: TheVisitor, services: TheServices
 ) -> Response:
     """One student's line of the gradebook: what was handed in, what counts, who changed it and why."""
-    return _person(request, services, visitor, slug, PersonId(person))
+    return person_page(request, services, visitor, slug, PersonId(person))
 
 
 @router.post("/assignments/{slug}/people/{person}/override")
@@ -143,7 +143,7 @@ def override(
             offered = assignments.offered(work, reader, slug)
             gradebook.override(work, reader, offered, student, score=score, reason=command.form.text("reason"))
     except BadRequest as problem:
-        return _person(request, services, command.visitor, slug, student, problem)
+        return person_page(request, services, command.visitor, slug, student, problem)
     return RedirectResponse(f"/assignments/{slug}/people/{person}", status_code=HTTPStatus.SEE_OTHER)
 
 
@@ -157,11 +157,11 @@ def withdraw(
             offered = assignments.offered(work, reader, slug)
             gradebook.withdraw_override(work, reader, offered, student, reason=command.form.text("reason"))
     except InputError as problem:
-        return _person(request, services, command.visitor, slug, student, problem)
+        return person_page(request, services, command.visitor, slug, student, problem)
     return RedirectResponse(f"/assignments/{slug}/people/{person}", status_code=HTTPStatus.SEE_OTHER)
 
 
-def _person(
+def person_page(
     request: Request,
     services: Services,
     visitor: SignedIn,
@@ -169,6 +169,7 @@ def _person(
     person: PersonId,
     problem: GraderError | None = None,
 ) -> Response:
+    """The page of one student's line, with what is wrong about a form of it."""
     reader = visitor.reader
     with services.database.begin() as work:
         offered = assignments.offered(work, reader, slug)
@@ -177,6 +178,7 @@ def _person(
         query = SubmissionQuery(assignment=slug, person=person, limit=200)
         history = submissions.list_submissions(work, reader, query)
         trail = audit.trail(work, reader, subject_of(offered, person))
+        extension = extensions.of_person(work, offered, person)
         now = submissions.seen_at(work)
     return page(
         request,
@@ -188,6 +190,7 @@ def _person(
         row=row,
         lines=history.lines,
         trail=trail,
+        extension=extension,
         problem="" if problem is None else problems.detail_of(problem),
         now=now,
     )

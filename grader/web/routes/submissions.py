@@ -14,7 +14,7 @@ from grader.domain.grading import GradingRun, OfferedAssignment, QueuePlace
 from grader.domain.ids import ArtifactId
 from grader.domain.submission import Submission
 from grader.http.downloads import attachment
-from grader.service import assignments, audit, courses, progress, submissions, visibility
+from grader.service import assignments, audit, choices, courses, lateness, progress, submissions, visibility
 from grader.service.submissions import SubmissionLine, SubmissionQuery
 from grader.storage.blobs import BlobMissing, Blobs
 from grader.storage.database import Work
@@ -24,6 +24,7 @@ from grader.web.answers import given_answers
 from grader.web.card import Card, card_of
 from grader.web.facts import claims_of, notes_of
 from grader.web.render import page
+from grader.web.standing import charged_words
 
 router = APIRouter()
 
@@ -34,7 +35,10 @@ _AS_PICTURE, _AS_JSON = "image/png", "application/json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A submission as one reader sees it. `withheld` holds ids of checks whose results are kept back."""
+    """A submission as one reader sees it. `withheld` holds ids of checks whose results are kept back.
+
+    `late` is what it cost in late days, in words.
+    """
 
     submission: Submission
     offered: OfferedAssignment
@@ -42,6 +46,7 @@ class Shown:
     withheld: frozenset[str]
     place: QueuePlace | None
     version: int
+    late: str
 
     def card(self, blobs: Blobs) -> Card:
         """Laid out; reads curves from the blob store, so call it when the transaction is over."""
@@ -74,6 +79,8 @@ def show(
         line = submissions.line_of(work, reader, found)
         runs = submissions.runs_of(work, reader, found) if is_staff else []
         trail = audit.trail(work, reader, f"submission:{found.id}") if is_staff else []
+        may_choose = choices.may_choose(work, reader, seen.offered)
+        is_chosen = choices.chosen(work, seen.offered, found.owner) == found.id
         now = submissions.seen_at(work)
     asked = services.questions.of(services.blobs, seen.offered.spec)
     return page(
@@ -93,6 +100,8 @@ def show(
         stage_notes=notes_of(seen.run.facts),
         claims=claims_of(seen.run.facts),
         trail=trail,
+        may_choose=may_choose,
+        is_chosen=is_chosen,
         answers=given_answers(services.blobs, asked, found),
         again=bool(again),
         now=now,
@@ -130,7 +139,10 @@ def receipt(request: Request, submission: IdInPath, visitor: TheVisitor, service
         found = submissions.find(work, visitor.reader, submission)
         offered = assignments.offered(work, visitor.reader, found.assignment)
         course = courses.course_of(work, visitor.reader, offered.course_slug)
-    return page(request, "receipt.html", visitor=visitor, submission=found, assignment=offered, course=course)
+        late = _late(work, visitor.reader, found, offered)
+    return page(
+        request, "receipt.html", visitor=visitor, submission=found, assignment=offered, course=course, late=late
+    )
 
 
 @router.get("/submissions/{submission}/file")
@@ -156,7 +168,7 @@ def artifact(artifact: IdInPath, visitor: TheVisitor, services: TheServices) -> 
 
 def shown(work: Work, reader: Reader, found: Submission) -> Shown:
     """The submission with its newest run, cut to what this reader may see."""
-    offered = assignments.offered(work, reader, found.assignment)
+    offered = submissions.offered_to_owner(work, reader, found)
     run = submissions.latest_run(work, reader, found)
     now = submissions.seen_at(work)
     return Shown(
@@ -168,7 +180,16 @@ def shown(work: Work, reader: Reader, found: Submission) -> Shown:
         ),
         place=progress.queue_place(work, reader, found),
         version=progress.version_of(work, found.id),
+        late=_late(work, reader, found, offered),
     )
+
+
+def _late(work: Work, reader: Reader, found: Submission, offered: OfferedAssignment) -> str:
+    """In words, what it cost the reader; for staff, whoever handed it in."""
+    if not found.late_days:
+        return ""
+    person = found.person.id if reader.is_staff(found.course_id) else reader.id
+    return charged_words(lateness.charge_of(work, person, found.course_id, found.id), offered.late)
 
 
 def lines_of(work: Work, reader: Reader, found: Submission) -> list[SubmissionLine]:
