@@ -67,7 +67,10 @@ class GradebookQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GradebookRow:
-    """One student and assignment. `score` is what counts: an override if there is one, else the counting run's."""
+    """One student and assignment.
+
+    `score` is what counts: an override if there is one, else the counting run's with its adjustments.
+    """
 
     person: Person
     section: str
@@ -82,6 +85,7 @@ class GradebookRow:
     late_days: int
     submissions: int
     received_at: datetime | None
+    is_adjusted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

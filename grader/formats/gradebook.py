@@ -16,7 +16,7 @@ from grader.formats.cells import Cell, to_text
 
 _OURS = (
     "email", "name", "student_number", "section", "team", "score", "max_score", "mark", "late_days", "submissions",
-    "received_at", "state", "overridden",
+    "received_at", "state", "overridden", "adjusted",
 )  # fmt: skip
 _GRADESCOPE = (
     "First Name", "Last Name", "SID", "Email", "Sections", "Total Score", "Max Points", "Status", "Submission ID",
@@ -58,6 +58,7 @@ def _our_row(row: GradebookRow) -> tuple[Cell, ...]:
         _number(row.score), _number(row.max_score), None if row.mark is None else _number(row.mark.value),
         row.late_days, row.submissions, None if row.received_at is None else _time(row.received_at, "T", "Z"),
         "missing" if row.state is None else row.state.value, "yes" if row.is_overridden else "no",
+        "yes" if row.is_adjusted else "no",
     )  # fmt: skip
 
 

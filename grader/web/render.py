@@ -52,6 +52,7 @@ def _environment() -> Environment:
         "points": words.points,
         "size": words.size,
         "limit": words.limit,
+        "difference": words.difference,
         "duration": words.duration,
         "estimate": words.estimate,
         "moment": words.moment,

@@ -51,6 +51,11 @@ def points(value: float | None) -> str:
     return "0" if text == "-0" else text
 
 
+def difference(value: float) -> str:
+    """Points that come on top or go, with their sign: +1.5, \N{MINUS SIGN}2."""
+    return f"+{points(value)}" if value >= 0 else f"\N{MINUS SIGN}{points(-value)}"
+
+
 def size(size_bytes: int) -> str:
     """Bytes in the unit people would say: 812 bytes, 48.2 kB, 3.4 MB (powers of 1000)."""
     if size_bytes < 1000:

@@ -33,6 +33,9 @@ CALLS = [
     ("GET", "/assignments/{slug}/statistics", "read"),
     ("PUT", "/assignments/{slug}/overrides/1", "grade"),
     ("DELETE", "/assignments/{slug}/overrides/1?reason=x", "grade"),
+    ("GET", "/assignments/{slug}/adjustments/1", "read"),
+    ("POST", "/assignments/{slug}/adjustments/1", "grade"),
+    ("DELETE", "/assignments/{slug}/adjustments/1/1?reason=x", "grade"),
     ("GET", "/courses", "read"),
     ("POST", "/courses", "manage"),
     ("GET", "/courses/{course}/members", "read"),
@@ -51,6 +54,7 @@ BODIES = {
     "/tokens": {"name": "x", "scopes": ["read"]},
     "/courses/{course}/assignments/x": {"spec": "x"},
     "/assignments/{slug}/overrides/1": {"score": 1, "reason": "x"},
+    "/assignments/{slug}/adjustments/1": {"target": "whole", "points": 1, "reason": "x"},
     "/people/1/password": {"password": "a long enough one"},
 }
 

@@ -12,10 +12,11 @@ import pytest
 from sqlalchemy import text
 
 from grader.cli.host.programs import postgres_tool
+from grader.domain.adjustment import WHOLE
 from grader.domain.course import Role
 from grader.domain.errors import LeaseLost
 from grader.domain.submission import Upload
-from grader.service import accounts, audit, overrides, runs, submissions
+from grader.service import accounts, adjustments, audit, overrides, runs, submissions
 from grader.storage import dump
 from grader.storage.blobs import Blobs
 from grader.storage.models import PersonRow
@@ -80,6 +81,10 @@ class Term:
                 # A colon in JSON is no parameter.
                 work.session.execute(text(statement.replace('":', '"\\:')), {"bobs": self.same})
             overrides.override(work, self.ta, self.alone, self.ada.id, score=5, reason="Ada Lovelace was ill")
+            for assignment, more in ((self.alone, {}), (self.together, {}), (self.together, {"for_member": True})):
+                adjustments.adjust(
+                    work, self.ta, assignment, self.ada.id, target=WHOLE, points=1, reason="Ada Lovelace asked", **more
+                )
             runs.rerun(work, self.ta, submissions.find(work, self.ta, self.own))
             audit.note(work, self.ada, "issue token", "token:1", f"for {ADA}")
 
@@ -132,6 +137,9 @@ def test_after_an_erasure_nothing_names_the_person(term, place, grader, tmp_path
             text("SELECT action, person_id, subject, detail FROM audit_events ORDER BY id")
         ).all()
     assert ("override score", term.ta.id, "gradebook:erased", "") in [tuple(row) for row in told]
+    with term.database.begin() as work:
+        kept_rows = work.session.execute(text("SELECT owner LIKE 't%', person_id, reason FROM adjustments")).all()
+    assert [tuple(row) for row in kept_rows] == [(True, None, "erased asked")]
     assert told[-1].action == "erase student"
     assert "case 12" in told[-1].detail
     assert grader("erase-student", ADA, "--reason", "again")[0] == 2
@@ -190,6 +198,7 @@ def test_an_export_holds_all_there_is_and_no_secret(term, grader, tmp_path):
     assert f"submissions/{term.same}/work.py" not in names
     assert plain["person"][0]["email"] == ADA
     assert plain["overrides"][0]["reason"] == "Ada Lovelace was ill"
+    assert [row["for_the_team"] for row in plain["adjustments"]] == [False, True, False]
     assert {row["course"] for row in plain["memberships"]} == {"dl", "nlp"}
     for part in ("runs", "results", "events", "gradebook", "tokens", "sessions", "sign_in_attempts", "audit", "stages"):
         assert plain[part], part

@@ -24,6 +24,7 @@ class GradebookRowAnswer(Answer):
     max_score: float = Field(examples=[40.0])
     scale: Mark | None
     is_overridden: bool
+    is_adjusted: bool
     late_days: int
     submissions: int
     received_at: Time | None
@@ -125,6 +126,7 @@ def _row(row: GradebookRow) -> GradebookRowAnswer:
         max_score=row.max_score,
         scale=None if row.mark is None else Mark(value=row.mark.value, label=row.mark.label),
         is_overridden=row.is_overridden,
+        is_adjusted=row.is_adjusted,
         late_days=row.late_days,
         submissions=row.submissions,
         received_at=row.received_at,

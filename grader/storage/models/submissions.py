@@ -57,6 +57,7 @@ class GradebookEntryRow(Base):
     mark_label: Mapped[str | None]
     late_days: Mapped[int] = mapped_column(server_default="0")
     submissions: Mapped[int] = mapped_column(server_default="0")
+    is_adjusted: Mapped[bool] = mapped_column(server_default=text("false"))
     received_at: Mapped[datetime]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 

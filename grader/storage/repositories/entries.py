@@ -136,7 +136,13 @@ def _present(owner: Owner) -> Any:
 
 
 def write(
-    work: Work, assignment: AssignmentId, persons: Sequence[PersonId], counted: Tried, *, submissions: int
+    work: Work,
+    assignment: AssignmentId,
+    persons: Sequence[PersonId],
+    counted: Tried,
+    *,
+    submissions: int,
+    is_adjusted: bool = False,
 ) -> None:
     """Let this count for these people."""
     statement = insert(GradebookEntryRow)
@@ -150,6 +156,7 @@ def write(
         "mark_label": counted.mark_label if counted.score is not None else None,
         "late_days": counted.late_days,
         "submissions": submissions,
+        "is_adjusted": is_adjusted,
         "received_at": counted.received_at,
         "updated_at": func.clock_timestamp(),
     }

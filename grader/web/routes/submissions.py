@@ -14,7 +14,8 @@ from grader.domain.grading import GradingRun, OfferedAssignment, QueuePlace
 from grader.domain.ids import ArtifactId
 from grader.domain.submission import Submission
 from grader.http.downloads import attachment
-from grader.service import assignments, audit, courses, progress, submissions, visibility
+from grader.service import adjustments, assignments, audit, courses, progress, submissions, visibility
+from grader.service.adjustments import Adjusted
 from grader.service.submissions import SubmissionLine, SubmissionQuery
 from grader.storage.blobs import BlobMissing, Blobs
 from grader.storage.database import Work
@@ -42,6 +43,7 @@ class Shown:
     withheld: frozenset[str]
     place: QueuePlace | None
     version: int
+    adjusted: Adjusted
 
     def card(self, blobs: Blobs) -> Card:
         """Laid out; reads curves from the blob store, so call it when the transaction is over."""
@@ -51,6 +53,7 @@ class Shown:
             withheld=self.withheld,
             curves=_curves(blobs, self.run),
             place=self.place,
+            adjusted=self.adjusted,
         )
 
 
@@ -168,6 +171,7 @@ def shown(work: Work, reader: Reader, found: Submission) -> Shown:
         ),
         place=progress.queue_place(work, reader, found),
         version=progress.version_of(work, found.id),
+        adjusted=adjustments.shown_with(work, reader, offered, found, run),
     )
 
 

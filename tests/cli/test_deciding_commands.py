@@ -1,0 +1,77 @@
+"""What staff decide about a student, on the command line, against the real service."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from grader.domain.check import CheckStatus
+from tests import builders
+
+
+@pytest.fixture
+def called_by(grader, world, monkeypatch, tmp_path):
+    """Runs a command line with the token of somebody of the world."""
+    monkeypatch.setenv("GRADER_URL", world.serving.url)
+    monkeypatch.setenv("GRADER_CONFIG", str(tmp_path / "none.toml"))
+    tokens = {}
+
+    def call(name, *arguments):
+        tokens.setdefault(name, world.token(name))
+        monkeypatch.setenv("GRADER_TOKEN", tokens[name])
+        return grader(*arguments)
+
+    return call
+
+
+@pytest.fixture
+def graded(world):
+    """Ada's submission with the check A.two (2 points) lost: 3 of 5."""
+    receipt = world.hand_in().json()
+    world.grade(
+        results=tuple(
+            builders.a_result(one, CheckStatus.FAILED if one.id == "A.two" else CheckStatus.PASSED)
+            for one in builders.a_plan()
+        )
+    )
+    return receipt
+
+
+def test_points_are_adjusted_and_given_back(called_by, world, graded):
+    slug, ada = world.assignment.slug, world.people["student"].email
+    status, out, err = called_by(
+        "ta", "adjust", slug, ada, "--check", "A.two", "--points", "1.5", "--reason", "Right but for a sign."
+    )
+    assert status == 0, err
+    assert "+1.5" in out and "Two" in out
+    book = called_by("ta", "gradebook", slug)[1]
+    assert "4.5 / 5 ~" in book and "~ 1 adjusted by a person" in book
+    held = json.loads(called_by("ta", "adjust", slug, ada, "--json")[1])["items"]
+    assert [one["points"] for one in held] == [1.5]
+    assert called_by("ta", "adjust", slug, ada, "--points", "-0.5", "--part", "B", "--reason", "x", "--member")[0] == 0
+    given_back = called_by("ta", "adjust", slug, ada, "--withdraw", str(held[0]["id"]), "--reason", "A slip.", "--json")
+    assert [one["points"] for one in json.loads(given_back[1])["items"]] == [-0.5]
+
+
+@pytest.mark.parametrize(
+    ("who", "arguments", "words"),
+    [
+        ("student", ("--points", "1", "--reason", "x"), "assistants and instructors"),
+        ("other instructor", ("--points", "1", "--reason", "x"), "no assignment"),
+        ("ta", ("--points", "1"), "--reason"),
+        ("ta", ("--points", "0", "--reason", "x"), "changes nothing"),
+        ("ta", ("--points", "1", "--withdraw", "1", "--reason", "x"), "--points or --withdraw"),
+        ("ta", ("--points", "1", "--check", "A.none", "--reason", "x"), "no check A.none"),
+        ("ta", ("--withdraw", "999", "--reason", "x"), "no such adjustment"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(called_by, world, graded, who, arguments, words):
+    status, _, err = called_by(who, "adjust", world.assignment.slug, world.people["student"].email, *arguments)
+    assert status == 2
+    assert words in err and err.count("\n") == 1
+
+
+def test_nobody_of_that_address_is_told(called_by, world, graded):
+    status, _, err = called_by("ta", "adjust", world.assignment.slug, "nobody@example.org")
+    assert (status, "no student" in err) == (2, True)
