@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from grader.api import adjustments, assignments, courses, events, gradebook, health, people, reference, submissions
+from grader.api import (
+    adjustments,
+    assignments,
+    courses,
+    events,
+    gradebook,
+    health,
+    people,
+    reference,
+    regrades,
+    submissions,
+)
 from grader.http.edge import API_PREFIX
 
 router = APIRouter()
-for _noun in (people, assignments, submissions, events, gradebook, adjustments, courses, health):
+for _noun in (people, assignments, submissions, events, gradebook, adjustments, regrades, courses, health):
     router.include_router(_noun.router, prefix=API_PREFIX)
 router.include_router(reference.router, include_in_schema=False)
 # Where whoever runs the service looks first.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from grader.cli import demo, doctor, grade, spec
-from grader.cli.client import adjust, courses, gradebook, login, people, rerun, roster, submit, tokens
+from grader.cli.client import adjust, courses, gradebook, login, people, regrades, rerun, roster, submit, tokens
 from grader.cli.exits import tell
 from grader.cli.host import backup, personal, services, up
 from grader.domain.errors import BadArguments
@@ -48,6 +48,7 @@ for _name, _command, _panel in (
     app.command(_name, rich_help_panel=_panel)(_command)
 app.add_typer(spec.app, name="spec", rich_help_panel=_HERE)
 app.add_typer(roster.app, name="roster", rich_help_panel=_CLIENT)
+app.add_typer(regrades.app, name="regrades", rich_help_panel=_CLIENT)
 app.add_typer(courses.app, name="course", rich_help_panel=_CLIENT)
 app.add_typer(people.app, name="user", rich_help_panel=_CLIENT)
 app.add_typer(tokens.app, name="token", rich_help_panel=_CLIENT)

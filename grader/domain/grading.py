@@ -10,6 +10,7 @@ from typing import Any
 from grader.domain.assignment import Assignment
 from grader.domain.check import CheckDefinition, CheckResult, Stage
 from grader.domain.ids import ArtifactId, CheckId, LeaseId, RunId, Sha256, Slug, SubmissionId
+from grader.domain.regrade import DEFAULT_DAYS
 from grader.domain.run import Mark
 
 
@@ -184,7 +185,10 @@ class SpecVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferedAssignment:
-    """An assignment as one course offers it: `slug` is its address, `spec` the version that judges it now."""
+    """An assignment as one course offers it: `slug` is its address, `spec` the version that judges it now.
+
+    `regrade_days` is for how many days a result may be asked about; 0 takes no requests.
+    """
 
     id: int
     slug: Slug
@@ -196,3 +200,4 @@ class OfferedAssignment:
     uploads_per_day: int
     counting: Counting
     spec: SpecVersion
+    regrade_days: int = DEFAULT_DAYS

@@ -154,6 +154,18 @@ def of_line(work: Work, reader: Reader, assignment: OfferedAssignment, person: P
     return tuple(one.adjustment for one in held if one.person in (None, person))
 
 
+def shown_of(
+    work: Work, reader: Reader, assignment: OfferedAssignment, person: PersonId, target: Target
+) -> tuple[Adjustment, ...]:
+    """What holds for a student already of the same target: another one takes its place. Staff.
+
+    Empty for somebody who has left the course.
+    """
+    if not overrides.is_student(work, assignment.course_id, person):
+        return ()
+    return tuple(one for one in of_line(work, reader, assignment, person) if one.target == target)
+
+
 def targets_of(work: Work, reader: Reader, assignment: OfferedAssignment, person: PersonId) -> list[Choice]:
     """What of a student's work can be adjusted: the whole, the document's parts, checks with points. Staff.
 
@@ -183,6 +195,8 @@ def shown_with(
     work: Work, reader: Reader, assignment: OfferedAssignment, submission: Submission, run: GradingRun
 ) -> Adjusted:
     """What stands beside a submission's run, which was cut to what this reader may see (`visibility.shown_run`)."""
+    if not run.state.is_final:
+        return Adjusted()
     is_staff = reader.is_staff(submission.course_id)
     whose = _whose(submission) if is_staff else reader.id
     line = None if whose is None else adjustments.line_of(work, assignment.id, whose)

@@ -73,13 +73,21 @@ def _withheld_points(run: GradingRun, visible: frozenset[str]) -> bool:
     )
 
 
-def _hidden_now(assignment: OfferedAssignment, now: datetime) -> frozenset[Visibility]:
+def shown_from(assignment: OfferedAssignment) -> datetime | None:
+    """When all is shown that a student ever sees: once nobody can hand in any more. None where nothing is due."""
     if assignment.due_at is None:
-        return frozenset({Visibility.STAFF})
-    late = timedelta(days=assignment.spec.definition.late.extension_days_per_term)
+        return None
+    return assignment.due_at + timedelta(days=assignment.spec.definition.late.extension_days_per_term)
+
+
+def _hidden_now(assignment: OfferedAssignment, now: datetime) -> frozenset[Visibility]:
+    until = shown_from(assignment)
     # Until nobody can hand in any more, what a check came to would help whoever has not.
-    is_over = now > assignment.due_at + late
-    return frozenset({Visibility.STAFF}) if is_over else frozenset({Visibility.STAFF, Visibility.AFTER_DUE})
+    return (
+        frozenset({Visibility.STAFF})
+        if until is None or now > until
+        else frozenset({Visibility.STAFF, Visibility.AFTER_DUE})
+    )
 
 
 def _shown_plan(plan: tuple[CheckDefinition, ...]) -> tuple[CheckDefinition, ...]:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from grader.domain.check import CheckStatus
 from grader.domain.grading import RunReason, RunState, StageState
+from grader.domain.regrade import RegradeState
 
 NONE = "\N{EN DASH}"
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86_400.0
@@ -34,6 +35,12 @@ _REASONS: dict[str, str] = {
     RunReason.UPLOAD: "upload",
     RunReason.RERUN: "rerun",
     RunReason.MASS_RERUN: "rerun of all",
+}
+_REGRADES: dict[str, str] = {
+    RegradeState.OPEN: "Open",
+    RegradeState.GRANTED: "Granted",
+    RegradeState.DECLINED: "Declined",
+    RegradeState.WITHDRAWN: "Withdrawn",
 }
 _STAGE_STATES: dict[str, str] = {
     StageState.WAITING: "waiting",
@@ -157,6 +164,10 @@ def reason_word(reason: str) -> str:
 
 def stage_state_word(state: str) -> str:
     return _STAGE_STATES[state]
+
+
+def regrade_word(state: str) -> str:
+    return _REGRADES[state]
 
 
 def capitalize_first(text: str) -> str:

@@ -36,6 +36,12 @@ CALLS = [
     ("GET", "/assignments/{slug}/adjustments/1", "read"),
     ("POST", "/assignments/{slug}/adjustments/1", "grade"),
     ("DELETE", "/assignments/{slug}/adjustments/1/1?reason=x", "grade"),
+    ("GET", "/regrades", "read"),
+    ("GET", "/regrades/1", "read"),
+    ("DELETE", "/regrades/1", "submit"),
+    ("PUT", "/regrades/1/answer", "grade"),
+    ("POST", f"/submissions/{NOWHERE}/regrades", "submit"),
+    ("PUT", "/assignments/{slug}/regrade-window", "manage"),
     ("GET", "/courses", "read"),
     ("POST", "/courses", "manage"),
     ("GET", "/courses/{course}/members", "read"),
@@ -55,6 +61,9 @@ BODIES = {
     "/courses/{course}/assignments/x": {"spec": "x"},
     "/assignments/{slug}/overrides/1": {"score": 1, "reason": "x"},
     "/assignments/{slug}/adjustments/1": {"target": "whole", "points": 1, "reason": "x"},
+    "/regrades/1/answer": {"granted": False, "words": "x"},
+    f"/submissions/{NOWHERE}/regrades": {"target": "whole", "reason": "x"},
+    "/assignments/{slug}/regrade-window": {"days": 3},
     "/people/1/password": {"password": "a long enough one"},
 }
 

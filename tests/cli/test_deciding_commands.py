@@ -75,3 +75,61 @@ def test_what_cannot_be_is_one_sentence(called_by, world, graded, who, arguments
 def test_nobody_of_that_address_is_told(called_by, world, graded):
     status, _, err = called_by("ta", "adjust", world.assignment.slug, "nobody@example.org")
     assert (status, "no student" in err) == (2, True)
+
+
+class TestRegrades:
+    def test_a_student_asks_and_staff_answer(self, called_by, world, graded):
+        slug = world.assignment.slug
+        status, out, err = called_by(
+            "student",
+            "regrades",
+            "ask",
+            graded["id"],
+            "--check",
+            "A.two",
+            "--reason",
+            "The task says otherwise.",
+            "--json",
+        )
+        assert status == 0, err
+        asked = str(json.loads(out)["id"])
+        listed = called_by("ta", "regrades", "list", "--assignment", slug, "--state", "open")[1]
+        assert "Two (A.two)" in listed and "Ada" in listed
+        status, out, err = called_by(
+            "ta", "regrades", "answer", asked, "--grant", "--words", "You are right.", "--points", "1.5"
+        )
+        assert status == 0, err
+        assert "granted" in out and "You are right. (+1.5 points)" in out
+        shown = called_by("student", "regrades", "show", asked)[1]
+        assert "The task says otherwise." in shown and "You are right." in shown
+        assert "4.5 / 5 ~" in called_by("ta", "gradebook", slug)[1]
+
+    def test_it_is_taken_back_and_the_window_closed(self, called_by, world, graded):
+        asked = json.loads(called_by("student", "regrades", "ask", graded["id"], "--reason", "All.", "--json")[1])
+        assert called_by("student", "regrades", "withdraw", str(asked["id"]))[0] == 0
+        assert json.loads(called_by("student", "regrades", "list", "--json")[1])["items"][0]["state"] == "withdrawn"
+        assert called_by("instructor", "regrades", "window", world.assignment.slug, "0")[0] == 0
+        status, _, err = called_by("student", "regrades", "ask", graded["id"], "--reason", "All.")
+        assert (status, "takes no regrade requests" in err) == (2, True)
+
+    @pytest.mark.parametrize(
+        ("who", "arguments", "words"),
+        [
+            ("ta", ("answer", "{id}", "--words", "x"), "--grant or --decline"),
+            ("ta", ("answer", "{id}", "--decline", "--words", "x", "--points", "1"), "changes no points"),
+            ("student", ("answer", "{id}", "--grant", "--words", "x"), "assistants and instructors"),
+            ("other instructor", ("show", "{id}"), "no such regrade request"),
+            ("ta", ("withdraw", "{id}"), "whoever asked"),
+            ("ta", ("show", "999"), "no such regrade request"),
+            ("ta", ("window", "{slug}", "3"), "instructors"),
+            ("instructor", ("window", "{slug}", "999"), "366"),
+            ("ta", ("list", "--course", "none"), "no course called none"),
+        ],
+    )
+    def test_what_cannot_be_is_one_sentence(self, called_by, world, graded, who, arguments, words):
+        asked = json.loads(called_by("student", "regrades", "ask", graded["id"], "--reason", "All.", "--json")[1])
+        filled = [one.format(id=asked["id"], slug=world.assignment.slug) for one in arguments]
+        status, _, err = called_by(who, "regrades", *filled)
+        assert status == 2
+        assert words in err
+        assert "Traceback" not in err

@@ -98,6 +98,11 @@ def change(work: Work, slug: str, *, spec: SpecVersion, **values: Any) -> None:
     work.session.execute(statement, execution_options={"synchronize_session": False})
 
 
+def set_regrade_days(work: Work, assignment: int, days: int) -> None:
+    statement = update(AssignmentRow).where(AssignmentRow.id == assignment).values(regrade_days=days)
+    work.session.execute(statement, execution_options={"synchronize_session": "fetch"})
+
+
 def owners(work: Work, assignment: int) -> list[Owner]:
     """Everybody who handed something in."""
     query = select(SubmissionRow.owner).where(SubmissionRow.assignment_id == assignment).distinct()
@@ -133,6 +138,7 @@ def _assignment(row: AssignmentRow, course: CourseRow, version: SpecVersionRow) 
         uploads_per_day=row.uploads_per_day,
         counting=Counting(row.counting),
         spec=_spec(version),
+        regrade_days=row.regrade_days,
     )
 
 

@@ -14,8 +14,9 @@ from grader.domain.grading import GradingRun, OfferedAssignment, QueuePlace
 from grader.domain.ids import ArtifactId
 from grader.domain.submission import Submission
 from grader.http.downloads import attachment
-from grader.service import adjustments, assignments, audit, courses, progress, submissions, visibility
+from grader.service import adjustments, assignments, audit, courses, progress, regrades, submissions, visibility
 from grader.service.adjustments import Adjusted
+from grader.service.regrades import Asking, RegradeQuery
 from grader.service.submissions import SubmissionLine, SubmissionQuery
 from grader.storage.blobs import BlobMissing, Blobs
 from grader.storage.database import Work
@@ -35,7 +36,10 @@ _AS_PICTURE, _AS_JSON = "image/png", "application/json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A submission as one reader sees it. `withheld` holds ids of checks whose results are kept back."""
+    """A submission as one reader sees it. `withheld` holds ids of checks whose results are kept back.
+
+    `asking` says what of it the reader may ask about.
+    """
 
     submission: Submission
     offered: OfferedAssignment
@@ -44,6 +48,7 @@ class Shown:
     place: QueuePlace | None
     version: int
     adjusted: Adjusted
+    asking: Asking
 
     def card(self, blobs: Blobs) -> Card:
         """Laid out; reads curves from the blob store, so call it when the transaction is over."""
@@ -74,6 +79,8 @@ def show(
         seen = shown(work, reader if is_staff else _eyes(reader, found), found)
         course = courses.course_of(work, reader, seen.offered.course_slug)
         history = lines_of(work, reader, found)
+        eyes = reader if is_staff else _eyes(reader, found)
+        asked_about = regrades.list_requests(work, eyes, RegradeQuery(submission=found.id, limit=200)).requests
         line = submissions.line_of(work, reader, found)
         runs = submissions.runs_of(work, reader, found) if is_staff else []
         trail = audit.trail(work, reader, f"submission:{found.id}") if is_staff else []
@@ -90,6 +97,7 @@ def show(
         course=course,
         line=line,
         history=history,
+        requests=asked_about,
         is_staff=is_staff,
         as_student=reader.is_staff(found.course_id) and not is_staff,
         runs=runs,
@@ -172,6 +180,7 @@ def shown(work: Work, reader: Reader, found: Submission) -> Shown:
         place=progress.queue_place(work, reader, found),
         version=progress.version_of(work, found.id),
         adjusted=adjustments.shown_with(work, reader, offered, found, run),
+        asking=regrades.asking(work, reader, offered, found, run),
     )
 
 
