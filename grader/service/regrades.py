@@ -297,7 +297,8 @@ def _for(reader: Reader, request: RegradeRequest) -> RegradeRequest:
 
 
 def _words(text: str, limit: int, missing: str) -> str:
-    told = plain(text, limit=limit + 1).strip()
+    # Forms send two characters for the end of a line.
+    told = plain(text.replace("\r\n", "\n"), limit=limit + 1).strip()
     if not told:
         raise BadRequest(missing)
     if len(told) > limit:

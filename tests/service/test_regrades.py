@@ -371,3 +371,7 @@ def test_whoever_left_the_course_gets_an_answer_without_points(desk):
     with pytest.raises(UnknownThing, match="student"):
         desk.answer(request, points=1)
     assert desk.answer(request, granted=False).state == "declined"
+
+
+def test_a_form_may_end_its_lines_with_two_characters(desk):
+    assert desk.ask(reason="x\r\n" * 1000).reason == ("x\n" * 1000).strip()

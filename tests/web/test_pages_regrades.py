@@ -54,6 +54,8 @@ def test_staff_answer_with_points_and_both_see_it(ada, tina, graded):
     queue = text_of(tina.get("/assignments/tiny/regrades").text)
     assert "Two (A.two)" in queue and ADA in queue and "Open" in queue
     assert ADA in text_of(tina.get("/courses/deep/regrades?state=open").text)
+    assert "Failed , 0 / 2 points Two is not one." in text_of(tina.get(where).text)
+    assert "came to" not in text_of(ada.get(where).text)
     answer = tina.submit(f"{where}/answer", verdict="grant", words="You are right.", points="+1,5")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/assignments/tiny/regrades")
     for browser in (ada, tina):

@@ -8,7 +8,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from grader.domain.adjustment import Adjustment
+from grader.domain.adjustment import Adjustment, Target, TargetKind
+from grader.domain.check import CheckResult
 from grader.domain.course import Course
 from grader.domain.errors import BadRequest, ConflictError, GraderError, InputError
 from grader.domain.ids import CourseId, PersonId
@@ -35,6 +36,8 @@ from grader.web.render import page
 router = APIRouter()
 
 _GRANT, _DECLINE = "grant", "decline"
+# What is too long comes back whole, to be shortened.
+_MOST_TYPED = 20_000
 
 
 @router.get("/submissions/{submission}/regrade")
@@ -48,7 +51,7 @@ def form(
 @router.post("/submissions/{submission}/regrade")
 def ask(request: Request, submission: IdInPath, command: TheCommand, services: TheServices) -> Response:
     reader, sent = command.visitor.reader, command.form
-    about, reason = sent.line("about"), sent.text("reason", limit=LONGEST_REASON + 1)
+    about, reason = sent.line("about"), sent.text("reason", limit=_MOST_TYPED)
     try:
         target = target_from(about)
         with services.database.begin() as work:
@@ -77,7 +80,7 @@ def answer(request: Request, regrade: PersonInPath, command: TheCommand, service
         with services.database.begin() as work:
             done = regrades.answer(
                 work, command.visitor.reader, regrade, granted=verdict == _GRANT,
-                words=sent.text("words", limit=LONGEST_ANSWER + 1), points=points, for_member=sent.is_set("for_member"),
+                words=sent.text("words", limit=_MOST_TYPED), points=points, for_member=sent.is_set("for_member"),
             )  # fmt: skip
     except (InputError, ConflictError) as problem:
         return _one(request, services, command.visitor, regrade, sent=sent, problem=problem)
@@ -212,15 +215,23 @@ def _one(
         course: Course = courses.course_of(work, reader, offered.course_slug)
         is_staff = reader.is_staff(course.id)
         held: tuple[Adjustment, ...] = ()
+        result: CheckResult | None = None
         if is_staff and found.is_open:
+            run = submissions.latest_run(work, reader, submissions.find(work, reader, found.submission))
+            result = next((one for one in run.checks if _is_about(found.target, one)), None)
             held = adjustments.shown_of(work, reader, offered, PersonId(found.person.id), found.target)
     written = sent or SentForm(fields={}, files={})
     return page(
         request, "regrade.html", visitor=visitor, status=_status(problem), regrade=found, assignment=offered,
-        course=course, is_staff=is_staff, may_withdraw=found.is_open and found.person.id == reader.id, held=held,
-        words=written.text("words"), points=written.line("points"), verdict=written.line("verdict"),
+        course=course, is_staff=is_staff, result=result, held=held,
+        may_withdraw=found.is_open and found.person.id == reader.id,
+        words=written.text("words", limit=_MOST_TYPED), points=written.line("points"), verdict=written.line("verdict"),
         limit=LONGEST_ANSWER, problem=_detail(problem),
     )  # fmt: skip
+
+
+def _is_about(target: Target, result: CheckResult) -> bool:
+    return target.kind is TargetKind.CHECK and target.id == result.id
 
 
 def _status(problem: GraderError | None) -> int:
