@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from grader.api import assignments, courses, events, gradebook, health, late, people, reference, submissions
+from grader.api import (
+    adjustments,
+    assignments,
+    courses,
+    events,
+    gradebook,
+    health,
+    late,
+    people,
+    reference,
+    regrades,
+    submissions,
+)
 from grader.http.edge import API_PREFIX
 
 router = APIRouter()
-for _noun in (people, assignments, submissions, events, gradebook, late, courses, health):
+for _noun in (people, assignments, submissions, events, gradebook, late, adjustments, regrades, courses, health):
     router.include_router(_noun.router, prefix=API_PREFIX)
 router.include_router(reference.router, include_in_schema=False)
 # Where whoever runs the service looks first.

@@ -29,7 +29,7 @@ from grader.domain.ids import PersonId
 from grader.domain.submission import Submission
 from grader.http.doings import tell_new_run
 from grader.http.downloads import attachment
-from grader.service import assignments, progress, runs, submissions, visibility
+from grader.service import adjustments, assignments, progress, runs, submissions, visibility
 from grader.service.submissions import SubmissionQuery
 from grader.storage.blobs import Blobs
 from grader.storage.database import Work
@@ -144,6 +144,7 @@ def shown_submission(work: Work, blobs: Blobs, reader: Reader, found: Submission
         shown_run(work, reader, offered, run, for_staff=for_staff),
         progress.queue_place(work, reader, found),
         unpacked(blobs.get(found.answers_sha256)) if found.answers_sha256 else None,
+        adjustments.shown_with(work, reader, offered, found, run),
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from grader.cli import demo, doctor, grade, spec
-from grader.cli.client import courses, gradebook, late, login, people, rerun, roster, submit, tokens
+from grader.cli.client import adjust, courses, gradebook, late, login, people, regrades, rerun, roster, submit, tokens
 from grader.cli.exits import tell
 from grader.cli.host import backup, personal, services, up
 from grader.domain.errors import BadArguments
@@ -35,6 +35,7 @@ for _name, _command, _panel in (
     ("gradebook", gradebook.gradebook, _CLIENT),
     ("export", gradebook.export, _CLIENT),
     ("choose", late.choose, _CLIENT),
+    ("adjust", adjust.adjust, _CLIENT),
     ("up", up.up, _SERVICE),
     ("demo", demo.demo, _SERVICE),
     ("serve", services.serve, _SERVICE),
@@ -48,6 +49,7 @@ for _name, _command, _panel in (
     app.command(_name, rich_help_panel=_panel)(_command)
 app.add_typer(spec.app, name="spec", rich_help_panel=_HERE)
 app.add_typer(roster.app, name="roster", rich_help_panel=_CLIENT)
+app.add_typer(regrades.app, name="regrades", rich_help_panel=_CLIENT)
 app.add_typer(courses.app, name="course", rich_help_panel=_CLIENT)
 app.add_typer(late.extensions_app, name="extension", rich_help_panel=_CLIENT)
 app.add_typer(late.policy_app, name="late-policy", rich_help_panel=_CLIENT)

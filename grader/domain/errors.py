@@ -71,6 +71,12 @@ class QuotaUsed(InputError):
     code = "quota-used"
 
 
+class RegradeClosed(InputError):
+    """This may not be asked about, or not any more."""
+
+    code = "regrade-closed"
+
+
 class UnknownThing(InputError):
     """There is nothing of that name."""
 
@@ -105,6 +111,12 @@ class AlreadyExists(ConflictError):
     """Something of that name is there already."""
 
     code = "already-exists"
+
+
+class AlreadyAnswered(ConflictError):
+    """Somebody has answered or withdrawn the request already."""
+
+    code = "already-answered"
 
 
 class LeaseLost(ConflictError):

@@ -73,10 +73,11 @@ class GradebookQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GradebookRow:
-    """One student and assignment. `score` is what counts: an override if there is one, else the counting run's.
+    """One student and assignment.
 
-    `penalty` is how many points the run's score has lost because it came late, `beyond_days` how many of the late days
-    the term's did not cover; where the policy is to flag them, that is the flag.
+    `score` is what counts: an override if there is one, else the counting run's with its adjustments and less its
+    `penalty`: how many points it has lost because it came late. `beyond_days` is how many of the late days the term's
+    did not cover; where the policy is to flag them, that is the flag.
     """
 
     person: Person
@@ -94,6 +95,7 @@ class GradebookRow:
     received_at: datetime | None
     beyond_days: int = 0
     penalty: float = 0.0
+    is_adjusted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

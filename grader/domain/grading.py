@@ -10,6 +10,7 @@ from typing import Any
 from grader.domain.assignment import Assignment, LatePolicy
 from grader.domain.check import CheckDefinition, CheckResult, Stage
 from grader.domain.ids import ArtifactId, CheckId, LeaseId, RunId, Sha256, Slug, SubmissionId
+from grader.domain.regrade import DEFAULT_DAYS
 from grader.domain.run import Mark
 
 
@@ -188,7 +189,8 @@ class OfferedAssignment:
     """An assignment as one course offers it: `slug` is its address, `spec` the version that judges it now.
 
     `set_late` is the late policy that an instructor set instead of the spec's. `due_at` is everybody's; whoever has an
-    extension has another one (`grader.service.lateness`).
+    extension has another one (`grader.service.lateness`). `regrade_days` is for how many days a result may be asked
+    about; 0 takes no requests.
     """
 
     id: int
@@ -202,6 +204,7 @@ class OfferedAssignment:
     counting: Counting
     spec: SpecVersion
     set_late: LatePolicy | None = None
+    regrade_days: int = DEFAULT_DAYS
 
     @property
     def late(self) -> LatePolicy:

@@ -9,11 +9,12 @@ from grader.domain.ids import AssignmentId, Owner, PersonId, RunId, SubmissionId
 from grader.domain.late import Charge, penalised, penalty
 from grader.domain.score import mark_of
 from grader.service import lateness
+from grader.service.counting import shares
 from grader.service.gradebook_pages import page, rows
 from grader.service.overrides import override, withdraw_override
 from grader.service.statistics import course_overview, statistics
 from grader.storage.database import Work
-from grader.storage.repositories import assignments, choices, entries
+from grader.storage.repositories import adjustments, assignments, choices, entries
 from grader.storage.repositories import lateness as late_rows
 from grader.storage.repositories.entries import Tried
 from grader.storage.repositories.lateness import Terms
@@ -22,9 +23,10 @@ __all__ = ["course_overview", "override", "page", "refresh", "rows", "statistics
 
 
 def refresh(work: Work, assignment: AssignmentId, owner: Owner) -> None:
-    """Recompute what counts for the owner's people: from submissions, their runs, the late policy and due dates alone.
+    """Recompute what counts for the owner's people: from submissions, runs, adjustments, late policy, due dates alone.
 
-    Called in the transaction that ends a run, and in the one that receives a submission.
+    Called in the transaction that ends a run, in the one that receives a submission, and in that of an adjustment.
+    Which submission counts is decided by what the runs came to; what holds for its owner is then laid on top.
     """
     entries.lock(work, assignment, owner)
     handed = entries.tried(work, assignment, owner)
@@ -34,11 +36,18 @@ def refresh(work: Work, assignment: AssignmentId, owner: Owner) -> None:
     handed = lateness.settle(work, owner, handed, terms)
     persons = entries.people(work, assignment, owner, max(one.received_at for one in handed))
     counting, chosen = entries.counting(work, assignment), choices.holding(work, assignment, owner)
+    held = adjustments.holding(work, assignment, owner)
+    tried = {SubmissionId(str(one.submission)): one for one in handed}
     for late, those in _charged(work, persons, handed, terms, owner):
-        tried = {SubmissionId(str(one.submission)): one for one in (_net(one, late, terms) for one in handed)}
-        counted = counting_candidate([_candidate(one) for one in tried.values()], counting, chosen)
+        candidates = [_candidate(_net(one, late, terms)) for one in handed]
+        counted = counting_candidate(candidates, counting, chosen)
         assert counted is not None
-        entries.write(work, assignment, those, tried[counted.submission], submissions=len(tried))
+        # Late days cost their share of what counts, which is what the run came to as a person has adjusted it.
+        for share in shares(work, tried[counted.submission], held, those):
+            net = _net(share.counted, late, terms)
+            entries.write(
+                work, assignment, share.people, net, submissions=len(tried), is_adjusted=share.is_adjusted
+            )  # fmt: skip
 
 
 def work_out_anew(work: Work, assignment: AssignmentId, owner: Owner | None = None) -> None:

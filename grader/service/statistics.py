@@ -18,7 +18,7 @@ _BARS = 10
 
 
 def statistics(work: Work, reader: Reader, assignment: OfferedAssignment) -> AssignmentStatistics:
-    """Staff only. Scores are of the runs that count, before anybody's override. Raises NeedsRole, NeedsScope."""
+    """Staff only. Scores are of what counts, before anybody's override. Raises NeedsRole, NeedsScope."""
     reader.require_staff(CourseId(assignment.course_id))
     reader.require_scope(Scope.READ)
     counted = figures.counted(work, assignment.id, assignment.course_id)

@@ -74,13 +74,19 @@ def _withheld_points(run: GradingRun, visible: frozenset[str]) -> bool:
     )
 
 
+def shown_from(assignment: OfferedAssignment) -> datetime | None:
+    """When all is shown that a student ever sees: once nobody can hand in any more. None where nothing is due."""
+    return ends_at(assignment.due_at, assignment.late)
+
+
 def _hidden_now(assignment: OfferedAssignment, now: datetime) -> frozenset[Visibility]:
-    over_at = ends_at(assignment.due_at, assignment.late)
-    if over_at is None:
-        return frozenset({Visibility.STAFF})
+    until = shown_from(assignment)
     # Until nobody can hand in any more, what a check came to would help whoever has not.
-    is_over = now > over_at
-    return frozenset({Visibility.STAFF}) if is_over else frozenset({Visibility.STAFF, Visibility.AFTER_DUE})
+    return (
+        frozenset({Visibility.STAFF})
+        if until is None or now > until
+        else frozenset({Visibility.STAFF, Visibility.AFTER_DUE})
+    )
 
 
 def _shown_plan(plan: tuple[CheckDefinition, ...]) -> tuple[CheckDefinition, ...]:

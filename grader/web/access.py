@@ -143,6 +143,15 @@ def safe_next(target: str) -> str:
     return "/" if parts.scheme or parts.netloc else target
 
 
+def number_of(text: str, wanted: str) -> float:
+    """What a person wrote as a number, a comma or a minus sign of typography included. Raises BadRequest."""
+    try:
+        # People in many places write a comma.
+        return float(text.replace(",", ".").replace("\N{MINUS SIGN}", "-"))
+    except ValueError as error:
+        raise BadRequest(f"Write {wanted}.") from error
+
+
 def _possible_slug(value: str) -> str:
     # What no slug can be is looked up as the empty one: unknown, in the words of whoever looks.
     return value if _SLUG.fullmatch(value) else ""

@@ -6,16 +6,19 @@ What a reader may see was decided in `grader.service.visibility`; nothing here l
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from grader.domain.adjustment import Adjustment, Target, TargetKind
 from grader.domain.assignment import Assignment, ManualItem, Part
 from grader.domain.check import CheckDefinition, CheckResult, Stage, Visibility
 from grader.domain.grading import GradingRun, QueuePlace, StoredArtifact
 from grader.domain.ids import ArtifactId
 from grader.domain.run import Mark
+from grader.service.adjustments import Adjusted
 from grader.web.charts import Curve
 
 WAITING, WITHHELD, HIDDEN = "waiting", "withheld", "hidden"
+NOTHING_ADJUSTED = Adjusted()
 _KEPT_BACK = frozenset({WITHHELD, HIDDEN})
 _WITHOUT_RESULT = _KEPT_BACK | {WAITING}
 
@@ -24,7 +27,7 @@ _WITHOUT_RESULT = _KEPT_BACK | {WAITING}
 class CheckLine:
     """One check. `status` is a CheckStatus, `waiting`, `withheld` (shown later) or `hidden` (shown to staff alone).
 
-    `anchor` is unique within the page.
+    `anchor` is unique within the page. `points` are after adjusting.
     """
 
     id: str
@@ -41,6 +44,7 @@ class CheckLine:
     pictures: tuple[StoredArtifact, ...] = ()
     curves: tuple[Curve, ...] = ()
     staff_only: bool = False
+    adjustments: tuple[Adjustment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,7 @@ class PartCard:
     max_points: float
     checks: tuple[CheckLine, ...]
     manual: tuple[ManualItem, ...]
+    adjustments: tuple[Adjustment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +76,7 @@ class Card:
     hidden: int
     passed: int
     place: QueuePlace | None
+    adjusted: Adjusted = NOTHING_ADJUSTED
 
     @property
     def state(self) -> str:
@@ -82,11 +88,16 @@ class Card:
 
     @property
     def score(self) -> float | None:
-        return self.run.score
+        """What counts of it; what the run came to where nobody changed that."""
+        return self.run.score if self.adjusted.score is None else self.adjusted.score
 
     @property
     def mark(self) -> Mark | None:
-        return self.run.mark
+        return self.run.mark if self.adjusted.score is None else self.adjusted.mark
+
+    @property
+    def of_whole(self) -> tuple[Adjustment, ...]:
+        return _about(self.adjusted, TargetKind.WHOLE)
 
     @property
     def lost(self) -> tuple[CheckLine, ...]:
@@ -109,15 +120,16 @@ def card_of(
     withheld: frozenset[str],
     curves: Mapping[ArtifactId, Curve],
     place: QueuePlace | None,
+    adjusted: Adjusted = NOTHING_ADJUSTED,
 ) -> Card:
     """Lay out a run that was already cut to what the reader may see."""
-    lines = _lines(run, withheld, curves)
-    parts = tuple(_part(part, [line for at, line in lines if at == part.id]) for part in definition.part)
+    lines = _lines(run, withheld, curves, adjusted)
+    parts = tuple(_part(part, [line for at, line in lines if at == part.id], adjusted) for part in definition.part)
     # A check of a part that this version of the document no longer names is still a result.
     named = {part.id for part in definition.part}
     strays = [line for at, line in lines if at not in named]
     if strays:
-        parts += (_part(Part(id="other", title="Other checks"), strays),)
+        parts += (_part(Part(id="other", title="Other checks"), strays, adjusted),)
     shown = [check for part in parts for check in part.checks]
     return Card(
         run=run,
@@ -129,11 +141,12 @@ def card_of(
         hidden=sum(check.status == HIDDEN for check in shown),
         passed=sum(check.status == "passed" for check in shown),
         place=place,
+        adjusted=adjusted,
     )
 
 
 def _lines(
-    run: GradingRun, withheld: frozenset[str], curves: Mapping[ArtifactId, Curve]
+    run: GradingRun, withheld: frozenset[str], curves: Mapping[ArtifactId, Curve], adjusted: Adjusted
 ) -> list[tuple[str, CheckLine]]:
     """(part, line) for every check of the plan in its order, then for results that the plan does not name."""
     results = {result.id: result for result in run.checks}
@@ -145,9 +158,22 @@ def _lines(
         for index, check in enumerate(run.plan)
     ]
     strays = [result for result in run.checks if result.id not in planned]
-    return lines + [
+    lines += [
         (str(result.part), _judged(result, run, curves, len(lines) + index)) for index, result in enumerate(strays)
     ]
+    return [(part, _adjusted(line, adjusted)) for part, line in lines]
+
+
+def _adjusted(line: CheckLine, adjusted: Adjusted) -> CheckLine:
+    if line.points is None:
+        return line
+    points = line.points if adjusted.counts is None else adjusted.counts.checks.get(line.id, line.points)
+    return replace(line, points=points, adjustments=_about(adjusted, TargetKind.CHECK, line.id))
+
+
+def _about(adjusted: Adjusted, kind: TargetKind, identity: str = "") -> tuple[Adjustment, ...]:
+    wanted = Target(kind=kind, id=identity)
+    return tuple(one for one in adjusted.adjustments if one.target == wanted)
 
 
 def _judged(result: CheckResult, run: GradingRun, curves: Mapping[ArtifactId, Curve], index: int) -> CheckLine:
@@ -184,14 +210,18 @@ def _waiting(check: CheckDefinition, index: int, *, is_withheld: bool) -> CheckL
     )
 
 
-def _part(part: Part, lines: Sequence[CheckLine]) -> PartCard:
+def _part(part: Part, lines: Sequence[CheckLine], adjusted: Adjusted) -> PartCard:
     given = [line.points for line in lines if line.points is not None]
     is_whole = bool(given) and all(line.status not in _KEPT_BACK for line in lines)
+    total = round(sum(given), 2) if is_whole else None
+    if total is not None and adjusted.counts is not None:
+        total = adjusted.counts.parts.get(part.id, total)
     return PartCard(
         id=part.id,
         title=part.title,
-        points=round(sum(given), 2) if is_whole else None,
+        points=total,
         max_points=part.points,
         checks=tuple(lines),
         manual=part.manual,
+        adjustments=_about(adjusted, TargetKind.PART, part.id),
     )

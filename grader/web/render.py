@@ -52,6 +52,7 @@ def _environment() -> Environment:
         "points": words.points,
         "size": words.size,
         "limit": words.limit,
+        "difference": words.difference,
         "duration": words.duration,
         "estimate": words.estimate,
         "moment": words.moment,
@@ -63,6 +64,7 @@ def _environment() -> Environment:
         "state_word": words.state_word,
         "status_word": words.status_word,
         "reason_word": words.reason_word,
+        "regrade_word": words.regrade_word,
         "stage_state_word": words.stage_state_word,
     }
     environment.globals |= {"static": static_url, "percent": words.percent}

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from grader.domain.check import CheckStatus
 from grader.domain.grading import RunReason, RunState, StageState
+from grader.domain.regrade import RegradeState
 
 NONE = "\N{EN DASH}"
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86_400.0
@@ -35,6 +36,12 @@ _REASONS: dict[str, str] = {
     RunReason.RERUN: "rerun",
     RunReason.MASS_RERUN: "rerun of all",
 }
+_REGRADES: dict[str, str] = {
+    RegradeState.OPEN: "Open",
+    RegradeState.GRANTED: "Granted",
+    RegradeState.DECLINED: "Declined",
+    RegradeState.WITHDRAWN: "Withdrawn",
+}
 _STAGE_STATES: dict[str, str] = {
     StageState.WAITING: "waiting",
     StageState.LEASED: "at work",
@@ -49,6 +56,11 @@ def points(value: float | None) -> str:
         return NONE
     text = f"{value:.2f}".rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
+
+
+def difference(value: float) -> str:
+    """Points that come on top or go, with their sign: +1.5, \N{MINUS SIGN}2."""
+    return f"+{points(value)}" if value >= 0 else f"\N{MINUS SIGN}{points(-value)}"
 
 
 def size(size_bytes: int) -> str:
@@ -152,6 +164,10 @@ def reason_word(reason: str) -> str:
 
 def stage_state_word(state: str) -> str:
     return _STAGE_STATES[state]
+
+
+def regrade_word(state: str) -> str:
+    return _REGRADES[state]
 
 
 def capitalize_first(text: str) -> str:

@@ -65,7 +65,8 @@ class TestOurs:
             {
                 "email": "ada@example.org", "name": "Ada King Lovelace", "student_number": "0042", "section": "morning",
                 "team": "Team 5", "score": "38.5", "max_score": "40", "mark": "4", "late_days": "2",
-                "beyond_days": "0", "penalty": "0", "submissions": "3", "received_at": "2026-03-02T20:59:59Z", "state": "graded", "overridden": "yes",
+                "beyond_days": "0", "penalty": "0", "submissions": "3", "received_at": "2026-03-02T20:59:59Z",
+                "state": "graded", "overridden": "yes", "adjusted": "no",
             }
         ]  # fmt: skip
 

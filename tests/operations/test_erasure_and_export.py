@@ -12,10 +12,11 @@ import pytest
 from sqlalchemy import text
 
 from grader.cli.host.programs import postgres_tool
+from grader.domain.adjustment import WHOLE, Target, TargetKind
 from grader.domain.course import Role
 from grader.domain.errors import LeaseLost
 from grader.domain.submission import Upload
-from grader.service import accounts, audit, choices, extensions, overrides, runs, submissions
+from grader.service import accounts, adjustments, audit, choices, extensions, overrides, regrades, runs, submissions
 from grader.storage import dump
 from grader.storage.blobs import Blobs
 from grader.storage.models import PersonRow
@@ -86,6 +87,21 @@ class Term:
             choices.choose(work, self.ada, self.own)
             choices.choose(work, self.ada, self.teams)
             choices.choose(work, self.ta, self.teams, reason="Lovelace asked")
+            for assignment, more in ((self.alone, {}), (self.together, {}), (self.together, {"for_member": True})):
+                adjustments.adjust(
+                    work, self.ta, assignment, self.ada.id, target=WHOLE, points=1, reason="Ada Lovelace asked", **more
+                )
+            for asker, submission, more in (
+                (self.ada, self.own, {}),
+                (self.ada, self.teams, {"points": 2.0}),
+                (self.bob, self.teams, {}),
+            ):
+                target = WHOLE if asker is self.ada else Target(kind=TargetKind.PART, id="A")
+                request = regrades.ask(
+                    work, asker, submissions.find(work, asker, submission), target=target, reason="For Ada Lovelace"
+                )
+                words = "Ada Lovelace is right"
+                regrades.answer(work, self.ta, request.id, granted=True, words=words, for_member=bool(more), **more)
             runs.rerun(work, self.ta, submissions.find(work, self.ta, self.own))
             audit.note(work, self.ada, "issue token", "token:1", f"for {ADA}")
 
@@ -142,6 +158,11 @@ def test_after_an_erasure_nothing_names_the_person(term, place, grader, tmp_path
     assert [(owner[0], reason) for owner, reason in extended] == [("t", "erased erased was ill")]
     assert [tuple(row) for row in chosen] == [(False, ""), (False, "erased asked")]
     assert ("override score", term.ta.id, "gradebook:erased", "") in [tuple(row) for row in told]
+    with term.database.begin() as work:
+        kept_rows = work.session.execute(text("SELECT owner LIKE 't%', person_id, reason FROM adjustments")).all()
+        asked = work.session.execute(text("SELECT person_id, reason, answer FROM regrade_requests")).all()
+    assert [tuple(row) for row in kept_rows] == [(True, None, "erased asked")]
+    assert [tuple(row) for row in asked] == [(term.bob.id, "For erased", "erased is right")]
     assert told[-1].action == "erase student"
     assert "case 12" in told[-1].detail
     assert grader("erase-student", ADA, "--reason", "again")[0] == 2
@@ -202,6 +223,10 @@ def test_an_export_holds_all_there_is_and_no_secret(term, grader, tmp_path):
     assert plain["overrides"][0]["reason"] == "Ada Lovelace was ill"
     assert [row["reason"] for row in plain["extensions"]] == ["Ada Lovelace was ill"] * 2
     assert [row["made_by_me"] for row in plain["choices"]] == [True, True, False]
+    assert [row["for_the_team"] for row in plain["adjustments"]] == [False, True, False, False]
+    assert [(row["asked_by_me"], row["state"], row["answer"]) for row in plain["regrades"]] == [
+        (mine, "granted", "Ada Lovelace is right") for mine in (True, True, False)
+    ]
     assert {row["course"] for row in plain["memberships"]} == {"dl", "nlp"}
     for part in ("runs", "results", "events", "gradebook", "tokens", "sessions", "sign_in_attempts", "audit", "stages"):
         assert plain[part], part

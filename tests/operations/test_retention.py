@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from grader.domain.adjustment import WHOLE
+from grader.domain.course import Role
 from grader.domain.errors import BadArguments
 from grader.domain.submission import Upload
-from grader.service import clearing, retention, submissions
+from grader.service import clearing, overrides, regrades, retention, submissions
 from grader.storage import dump
 from grader.storage.blobs import BlobMissing, Blobs, StoredBlob
 from tests.builders import a_course, a_person, a_reader, an_assignment
@@ -53,6 +55,16 @@ class Years:
         upload = Upload(name="work.py", sha256=stored.sha256, size_bytes=stored.size_bytes)
         with self.database.begin() as work:
             return submissions.receive(work, reader, self.assignment, upload).id
+
+    def decide(self) -> None:
+        """What is old is asked about, adjusted and overridden."""
+        with self.database.begin() as work:
+            work.session.execute(text("UPDATE assignments SET due_at = NULL, regrade_days = 366"))
+            ta = a_reader(a_person(work, self.course, role=Role.TA), self.course, role=Role.TA)
+            found = submissions.find(work, self.gone, self.old)
+            request = regrades.ask(work, self.gone, found, target=WHOLE, reason="Once more.")
+            regrades.answer(work, ta, request.id, granted=True, words="Right.", points=1.0)
+            overrides.override(work, ta, self.assignment, self.gone.id, score=2, reason="x")
 
     def scores(self) -> dict[int, float]:
         with self.database.begin() as work:
@@ -102,8 +114,11 @@ def test_whoever_asks_for_what_was_removed_is_told_so(world, grader, database):
 
 def test_everything_of_a_course_goes_with_its_scores(years, grader):
     assert grader("retention", "apply", "--older-than", "2y", "--course", "none")[0] == 2
+    years.decide()
     status, _, err = grader("retention", "apply", "--older-than", "2y", "--course", "dl", "--everything")
     assert status == 0, err
+    left = dump.rows(years.database.url)
+    assert [left[table] for table in ("overrides", "adjustments", "regrade_requests")] == [0, 0, 0]
     assert years.scores() == {years.here.id: 5.0}
     assert dump.rows(years.database.url)["submissions"] == 2
 

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 
+from grader.domain.adjustment import WHOLE, Target, TargetKind
 from grader.domain.check import CheckStatus
+from grader.domain.ids import PersonId
+from grader.service import accounts, regrades, submissions
 from tests.web.desk import ADA, TINA, Desk
 from tests.web.scene import failed, passed
 
@@ -42,21 +45,36 @@ def pages(desk: Desk) -> dict[str | None, list[str]]:
     claim = scene.claim()
     scene.record(scene.pass_gate(claim), [replace(results[1])])
     waiting = scene.hand_in(TINA, b"x = 6\n")
+    open_, answered = _asked(scene, graded.id)
     person = f"/assignments/tiny/people/{scene.people[ADA].id}"
     return {
         None: ["/sign-in", "/nowhere"],
         ADA: [
             "/", "/assignments/tiny", "/tokens", f"/submissions/{graded.id}", f"/submissions/{graded.id}/receipt",
-            f"/submissions/{rejected.id}", f"/submissions/{running.id}",
+            f"/submissions/{rejected.id}", f"/submissions/{graded.id}/regrade", open_, answered, f"/submissions/{running.id}",
         ],
         TINA: [
             "/", "/courses/deep", "/courses/deep/roster", "/assignments/tiny", "/assignments/tiny/gradebook",
             "/assignments/tiny/statistics", "/assignments/tiny/late", "/assignments/tiny/rerun", person, f"/submissions/{graded.id}",
             f"/submissions/{graded.id}?view=student", f"/submissions/{graded.id}/code", f"/submissions/{graded.id}/runs",
-            f"/submissions/{broken.id}", f"/submissions/{waiting.id}",
+            f"/submissions/{broken.id}", "/assignments/tiny/regrades", "/courses/deep/regrades", open_, answered,
+            f"/submissions/{waiting.id}",
         ],
-        "Ines Instructor": ["/courses/deep/roster"],
+        "Ines Instructor": ["/courses/deep/roster", "/assignments/tiny/regrades"],
     }  # fmt: skip
+
+
+def _asked(scene: Any, submission: str) -> tuple[str, str]:
+    """The addresses of an open regrade request and of one that was answered with points."""
+    with scene.database.begin() as work:
+        ada, tina = (accounts.reader_for(work, PersonId(scene.people[name].id)) for name in (ADA, TINA))
+        found = submissions.find(work, ada, submission)
+        part = Target(kind=TargetKind.PART, id="A")
+        first, second = (
+            regrades.ask(work, ada, found, target=one, reason="The task\nsays otherwise.") for one in (WHOLE, part)
+        )
+        regrades.answer(work, tina, second.id, granted=True, words="You are right.", points=1.0)
+    return f"/regrades/{first.id}", f"/regrades/{second.id}"
 
 
 @pytest.mark.parametrize("width", ["phone", "desk"])

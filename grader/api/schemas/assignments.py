@@ -69,6 +69,7 @@ class AssignmentAnswer(Answer):
     time_zone: str = Field(examples=["Europe/Istanbul"])
     uploads_per_day: int = Field(examples=[20])
     counting: CountingName
+    regrade_days: int = Field(examples=[7], description="For how many days a result may be asked about; 0: not at all.")
     max_score: float = Field(examples=[40.0])
     late: LatePolicyAnswer
     files: FilesAnswer
@@ -107,6 +108,7 @@ def assignment_answer(assignment: OfferedAssignment, standing: AssignmentForStud
         time_zone=assignment.time_zone,
         uploads_per_day=assignment.uploads_per_day,
         counting=assignment.counting.value,
+        regrade_days=assignment.regrade_days,
         max_score=definition.max_points,
         late=late_policy_answer(assignment),
         files=FilesAnswer(

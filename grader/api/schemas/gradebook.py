@@ -24,6 +24,7 @@ class GradebookRowAnswer(Answer):
     max_score: float = Field(examples=[40.0])
     scale: Mark | None
     is_overridden: bool
+    is_adjusted: bool
     late_days: int
     beyond_days: int = Field(description="Late days that the term's do not cover.")
     penalty: float = Field(description="Points that the score has lost because of them.", examples=[0.0])
@@ -127,6 +128,7 @@ def _row(row: GradebookRow) -> GradebookRowAnswer:
         max_score=row.max_score,
         scale=None if row.mark is None else Mark(value=row.mark.value, label=row.mark.label),
         is_overridden=row.is_overridden,
+        is_adjusted=row.is_adjusted,
         late_days=row.late_days,
         beyond_days=row.beyond_days,
         penalty=row.penalty,

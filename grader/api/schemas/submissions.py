@@ -6,11 +6,13 @@ from typing import Any
 
 from pydantic import Field
 
+from grader.api.schemas.adjustments import AdjustmentAnswer, CountedAnswer, adjustment_answer, counted_answer
 from grader.api.schemas.assignments import StateName
 from grader.api.schemas.common import Answer, PersonAnswer, Time, person_answer
 from grader.api.schemas.runs import RunAnswer, StaffRunAnswer
 from grader.domain.grading import QueuePlace, RunState
 from grader.domain.submission import Receipt
+from grader.service.adjustments import Adjusted
 from grader.service.submissions import SubmissionLine
 
 _ID = Field(examples=["0198c0de-7d3c-7cc0-9d4f-0f3a5a1f6a10"])
@@ -65,6 +67,9 @@ class SubmissionLineAnswer(Answer):
     state: StateName
     score: float | None = Field(examples=[38.5])
     max_score: float = Field(examples=[40.0])
+    adjusted_score: float | None = Field(
+        default=None, examples=[None], description="What counts instead, where a person adjusted it."
+    )
     counts: bool
     flags: int | None = Field(
         examples=[None], description="Staff: how many things of the newest run look deliberate. Null for students."
@@ -86,6 +91,10 @@ class SubmissionAnswer(SubmissionLineAnswer):
     )
     run: StaffRunAnswer | RunAnswer
     queue: QueueAnswer | None
+    adjustments: list[AdjustmentAnswer] = Field(default_factory=list)
+    counted: CountedAnswer | None = Field(
+        default=None, description="What counts of this submission where a person changed it; else null."
+    )
 
 
 def receipt_answer(receipt: Receipt, prefix: str) -> ReceiptAnswer:
@@ -128,13 +137,18 @@ def line_answer(line: SubmissionLine, *, for_staff: bool) -> SubmissionLineAnswe
         state=shown_state(line.state, for_staff=for_staff),
         score=line.score,
         max_score=line.max_score,
+        adjusted_score=line.adjusted_score,
         counts=line.counts,
         flags=line.flags,
     )
 
 
 def submission_answer(
-    line: SubmissionLineAnswer, run: RunAnswer, place: QueuePlace | None, answers: dict[str, Any] | None
+    line: SubmissionLineAnswer,
+    run: RunAnswer,
+    place: QueuePlace | None,
+    answers: dict[str, Any] | None,
+    adjusted: Adjusted,
 ) -> SubmissionAnswer:
     # The run is what this reader may see of it, so its state and score are the line's too.
     return SubmissionAnswer(
@@ -145,6 +159,8 @@ def submission_answer(
         answers=answers,
         run=run,
         queue=None if place is None else QueueAnswer(ahead=place.ahead, eta_s=place.eta_s),
+        adjustments=[adjustment_answer(one) for one in adjusted.adjustments],
+        counted=counted_answer(adjusted),
     )
 
 

@@ -124,7 +124,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     def line(row: dict[str, Any]) -> tuple[Any, ...]:
         person = row.get("person") or {}
         received = as_time(row["received_at"]) if row.get("received_at") else ""
-        score = as_score(row) + (" *" if row.get("is_overridden") else "")
+        score = as_score(row) + (" *" if row.get("is_overridden") else "") + (" ~" if row.get("is_adjusted") else "")
         who = (person.get("name"), person.get("email"), person.get("student_number"), row.get("section"))
         late = row.get("late_days") or ""
         return (*who, row.get("state"), score, as_mark(row), late, row.get("submissions"), received)
@@ -132,4 +132,8 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     headings = ("name", "e-mail", "number", "section", "state", "score", "mark", "late", "submissions", "received")
     print_table(headings, map(line, rows), right=headings[5:9])
     overridden = sum(bool(row.get("is_overridden")) for row in rows)
-    typer.echo(f"{len(rows)} students" + (f"; * {overridden} overridden by a person" if overridden else ""))
+    adjusted = sum(bool(row.get("is_adjusted")) for row in rows)
+    said = [f"{len(rows)} students"]
+    said += [f"* {overridden} overridden by a person"] if overridden else []
+    said += [f"~ {adjusted} adjusted by a person"] if adjusted else []
+    typer.echo("; ".join(said))

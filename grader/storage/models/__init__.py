@@ -1,5 +1,6 @@
 """Every table, so that whoever imports this package sees the whole schema."""
 
+from grader.storage.models.adjustments import AdjustmentRow, RegradeRow
 from grader.storage.models.assignments import AssignmentRow, SpecVersionRow
 from grader.storage.models.base import Base
 from grader.storage.models.late import ChoiceRow, ExtensionRow, LatePolicyRow
@@ -25,6 +26,7 @@ from grader.storage.models.submissions import AuditEventRow, GradebookEntryRow, 
 from grader.storage.models.support import SchemaSupportRow
 
 __all__ = [
+    "AdjustmentRow",
     "ArtifactRow",
     "AssignmentRow",
     "AuditEventRow",
@@ -40,6 +42,7 @@ __all__ = [
     "OverrideRow",
     "PersonRow",
     "ProgressEventRow",
+    "RegradeRow",
     "RunRow",
     "SchemaSupportRow",
     "SessionRow",

@@ -37,4 +37,6 @@ class AssignmentRow(Base):
     due_at: Mapped[datetime | None]
     uploads_per_day: Mapped[int] = mapped_column(server_default="20")
     counting: Mapped[str] = mapped_column(server_default="last")
+    # How many days a result may be asked about; 0 takes no requests.
+    regrade_days: Mapped[int] = mapped_column(server_default="7")
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

@@ -61,6 +61,7 @@ class GradebookEntryRow(Base):
     # Of the late days those that the term's do not cover, and the points that they cost.
     beyond_days: Mapped[int] = mapped_column(server_default="0")
     penalty: Mapped[float] = mapped_column(server_default="0")
+    is_adjusted: Mapped[bool] = mapped_column(server_default=text("false"))
     received_at: Mapped[datetime]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 

@@ -99,6 +99,11 @@ def change(work: Work, slug: str, *, spec: SpecVersion, **values: Any) -> None:
     work.session.execute(statement, execution_options={"synchronize_session": False})
 
 
+def set_regrade_days(work: Work, assignment: int, days: int) -> None:
+    statement = update(AssignmentRow).where(AssignmentRow.id == assignment).values(regrade_days=days)
+    work.session.execute(statement, execution_options={"synchronize_session": "fetch"})
+
+
 def owners(work: Work, assignment: int) -> list[Owner]:
     """Everybody who handed something in."""
     query = select(SubmissionRow.owner).where(SubmissionRow.assignment_id == assignment).distinct()
@@ -139,6 +144,7 @@ def _assignment(
         counting=Counting(row.counting),
         spec=_spec(version),
         set_late=None if policy is None else LatePolicy.model_validate(policy),
+        regrade_days=row.regrade_days,
     )
 
 

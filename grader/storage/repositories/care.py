@@ -15,6 +15,9 @@ from grader.storage.repositories import submissions
 # In the order in which nothing is left that a later one refers to.
 _DELETIONS = (
     "DELETE FROM gradebook_entries WHERE submission_id = ANY(:submissions)",
+    "DELETE FROM regrade_requests WHERE submission_id = ANY(:submissions)",
+    """DELETE FROM adjustments a USING submissions s WHERE s.id = ANY(:submissions)
+       AND a.assignment_id = s.assignment_id AND a.owner = s.owner""",
     "DELETE FROM progress_events WHERE submission_id = ANY(:submissions)",
     "DELETE FROM artifacts WHERE run_id IN (SELECT id FROM runs WHERE submission_id = ANY(:submissions))",
     "DELETE FROM check_results WHERE run_id IN (SELECT id FROM runs WHERE submission_id = ANY(:submissions))",

@@ -141,7 +141,13 @@ def _present(owner: Owner) -> Any:
 
 
 def write(
-    work: Work, assignment: AssignmentId, persons: Sequence[PersonId], counted: Tried, *, submissions: int
+    work: Work,
+    assignment: AssignmentId,
+    persons: Sequence[PersonId],
+    counted: Tried,
+    *,
+    submissions: int,
+    is_adjusted: bool = False,
 ) -> None:
     """Let this count for these people."""
     statement = insert(GradebookEntryRow)
@@ -157,6 +163,7 @@ def write(
         "beyond_days": counted.beyond_days,
         "penalty": counted.penalty,
         "submissions": submissions,
+        "is_adjusted": is_adjusted,
         "received_at": counted.received_at,
         "updated_at": func.clock_timestamp(),
     }

@@ -10,7 +10,17 @@ from sqlalchemy import select, text
 
 from grader.domain.ids import PersonId
 from grader.storage.database import Work
-from grader.storage.models import CheckResultRow, ChoiceRow, ExtensionRow, PersonRow, RunRow, StageRow, SubmissionRow
+from grader.storage.models import (
+    AdjustmentRow,
+    CheckResultRow,
+    ChoiceRow,
+    ExtensionRow,
+    PersonRow,
+    RegradeRow,
+    RunRow,
+    StageRow,
+    SubmissionRow,
+)
 
 ERASED = "Erased person"
 # Deleted with the person, whatever the course.
@@ -21,6 +31,15 @@ _OF_THE_PERSON = (
 )
 _IN_COURSES = (
     """DELETE FROM gradebook_entries WHERE person_id = :person AND assignment_id IN
+       (SELECT id FROM assignments WHERE CAST(:course AS integer) IS NULL OR course_id = :course)""",
+    """DELETE FROM regrade_requests WHERE person_id = :person AND assignment_id IN
+       (SELECT id FROM assignments WHERE CAST(:course AS integer) IS NULL OR course_id = :course)""",
+    """UPDATE regrade_requests SET adjustment_id = NULL WHERE adjustment_id IN
+       (SELECT id FROM adjustments WHERE person_id = :person OR owner = 'p' || CAST(:person AS integer))
+       AND assignment_id IN
+       (SELECT id FROM assignments WHERE CAST(:course AS integer) IS NULL OR course_id = :course)""",
+    """DELETE FROM adjustments WHERE (person_id = :person OR owner = 'p' || CAST(:person AS integer))
+       AND assignment_id IN
        (SELECT id FROM assignments WHERE CAST(:course AS integer) IS NULL OR course_id = :course)""",
     """DELETE FROM overrides WHERE person_id = :person AND assignment_id IN
        (SELECT id FROM assignments WHERE CAST(:course AS integer) IS NULL OR course_id = :course)""",
@@ -34,6 +53,8 @@ _STILL_NAMED = """
         OR EXISTS (SELECT FROM extensions WHERE made_by = :person)
         OR EXISTS (SELECT FROM late_policies WHERE made_by = :person)
         OR EXISTS (SELECT FROM choices WHERE made_by = :person)
+        OR EXISTS (SELECT FROM adjustments WHERE made_by = :person OR person_id = :person)
+        OR EXISTS (SELECT FROM regrade_requests WHERE answered_by = :person OR person_id = :person)
         OR EXISTS (SELECT FROM runs WHERE requested_by = :person)
         OR EXISTS (SELECT FROM audit_events WHERE person_id = :person)
 """
@@ -85,7 +106,7 @@ def handed_in(work: Work, person: PersonId, course: int | None) -> list[Handed]:
 
 
 def delete_in_courses(work: Work, person: PersonId, course: int | None) -> None:
-    """Entries, overrides, extensions and memberships."""
+    """Entries, overrides, adjustments, regrade requests, extensions and memberships."""
     for statement in _IN_COURSES:
         work.session.execute(text(statement), {"person": person, "course": course})
 
@@ -143,6 +164,7 @@ def free_shared(work: Work, chosen: Sequence[UUID], person: PersonId, clean: Cal
         result.message, result.detail, result.output = (
             clean(result.message), clean(result.detail), clean(result.output),
         )  # fmt: skip
+    _free_decisions(work, mine, clean)
     for stage in work.session.scalars(select(StageRow).where(StageRow.run_id.in_(identities))):
         stage.problem = clean(stage.problem)
     work.session.flush()
@@ -153,6 +175,16 @@ def free_extensions(work: Work, owners: Sequence[str], clean: Callable[[str], st
     for given in work.session.scalars(select(ExtensionRow).where(ExtensionRow.owner.in_(owners))):
         given.reason = clean(given.reason)
     work.session.flush()
+
+
+def _free_decisions(work: Work, mine: Sequence[SubmissionRow], clean: Callable[[str], str]) -> None:
+    """What was asked about a team's work, answered and changed with a reason."""
+    for assignment, owner in {(row.assignment_id, row.owner) for row in mine}:
+        of_owner = {"assignment_id": assignment, "owner": owner}
+        for adjustment in work.session.scalars(select(AdjustmentRow).filter_by(**of_owner)):
+            adjustment.reason = clean(adjustment.reason)
+        for request in work.session.scalars(select(RegradeRow).filter_by(**of_owner)):
+            request.reason, request.answer = clean(request.reason), clean(request.answer)
 
 
 def rename_teams(work: Work, owners: Sequence[str], clean: Callable[[str], str]) -> None:

@@ -151,6 +151,7 @@ def _row(
         max_score=possible,
         mark=_mark(entry) if override is None else mark_of(scale, override, possible),
         is_overridden=override is not None,
+        is_adjusted=entry is not None and entry.is_adjusted,
         late_days=0 if entry is None else entry.late_days,
         submissions=0 if entry is None else entry.submissions,
         received_at=None if entry is None else entry.received_at,

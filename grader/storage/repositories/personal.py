@@ -36,6 +36,17 @@ _QUERIES = {
     "choices": """SELECT a.slug AS assignment, h.submission_id, h.reason, h.made_at, h.made_by = :person AS made_by_me
                   FROM choices h JOIN assignments a ON a.id = h.assignment_id
                   WHERE h.submission_id = ANY(:submissions) ORDER BY h.id""",
+    "adjustments": """SELECT a.slug AS assignment, d.target, d.target_id, d.title, d.points, d.reason, d.made_at,
+                      d.withdrawn_at, d.person_id IS NULL AND d.owner LIKE 't%' AS for_the_team
+                      FROM adjustments d JOIN assignments a ON a.id = d.assignment_id
+                      WHERE d.person_id = :person OR (d.person_id IS NULL AND EXISTS (
+                          SELECT FROM submissions s WHERE s.id = ANY(:submissions)
+                          AND s.assignment_id = d.assignment_id AND s.owner = d.owner))
+                      ORDER BY d.id""",
+    "regrades": """SELECT a.slug AS assignment, r.submission_id, r.person_id = :person AS asked_by_me, r.target,
+                   r.target_id, r.title, r.reason, r.state, r.asked_at, r.answered_at, r.answer
+                   FROM regrade_requests r JOIN assignments a ON a.id = r.assignment_id
+                   WHERE r.person_id = :person OR r.submission_id = ANY(:submissions) ORDER BY r.id""",
     "submissions": """SELECT s.id, a.slug AS assignment, s.owner, s.person_id = :person AS handed_in_by_me, s.number,
                       s.file_name, s.sha256, s.size_bytes, s.answers_sha256, s.late_days, s.idempotency_key,
                       s.received_at, s.removed_at FROM submissions s JOIN assignments a ON a.id = s.assignment_id

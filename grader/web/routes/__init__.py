@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from grader.web.routes import assignments, courses, gradebook, grading, home, late, sign_in, submissions, tokens
+from grader.web.routes import (
+    assignments,
+    courses,
+    gradebook,
+    grading,
+    home,
+    late,
+    regrades,
+    sign_in,
+    submissions,
+    tokens,
+)
 
 router = APIRouter(include_in_schema=False)
-for part in (sign_in, home, assignments, submissions, grading, gradebook, late, courses, tokens):
+for part in (sign_in, home, assignments, submissions, grading, gradebook, late, regrades, courses, tokens):
     router.include_router(part.router)

@@ -20,13 +20,14 @@ from grader.domain.ids import PersonId
 from grader.http import problems
 from grader.http.exports import ExportName, export_gradebook
 from grader.http.services import Services
-from grader.service import assignments, audit, courses, extensions, gradebook, submissions
+from grader.service import adjustments, assignments, audit, courses, extensions, gradebook, submissions
 from grader.service.accounts import SignedIn
+from grader.service.adjustments import target_from
 from grader.service.overrides import subject_of
 from grader.service.submissions import SubmissionQuery
 from grader.storage.database import Work
 from grader.web import charts
-from grader.web.access import PersonInPath, SlugInPath, TheCommand, TheServices, TheVisitor, Words
+from grader.web.access import PersonInPath, SlugInPath, TheCommand, TheServices, TheVisitor, Words, number_of
 from grader.web.render import page
 
 router = APIRouter()
@@ -138,7 +139,7 @@ def override(
 ) -> Response:
     reader, student = command.visitor.reader, PersonId(person)
     try:
-        score = _score(command.form.line("score"))
+        score = number_of(command.form.line("score"), "the score as a number, such as 31.5")
         with services.database.begin() as work:
             offered = assignments.offered(work, reader, slug)
             gradebook.override(work, reader, offered, student, score=score, reason=command.form.text("reason"))
@@ -161,6 +162,44 @@ def withdraw(
     return RedirectResponse(f"/assignments/{slug}/people/{person}", status_code=HTTPStatus.SEE_OTHER)
 
 
+@router.post("/assignments/{slug}/people/{person}/adjust")
+def adjust(
+    request: Request, slug: SlugInPath, person: PersonInPath, command: TheCommand, services: TheServices
+) -> Response:
+    """A difference in points for a check, a part or the whole."""
+    reader, student, form = command.visitor.reader, PersonId(person), command.form
+    try:
+        points = number_of(form.line("points"), "the difference as a number, such as 1.5 or -2")
+        with services.database.begin() as work:
+            offered = assignments.offered(work, reader, slug)
+            adjustments.adjust(
+                work, reader, offered, student, target=target_from(form.line("target")), points=points,
+                reason=form.text("reason"), for_member=form.is_set("for_member"),
+            )  # fmt: skip
+    except InputError as problem:
+        return person_page(request, services, command.visitor, slug, student, problem)
+    return RedirectResponse(f"/assignments/{slug}/people/{person}", status_code=HTTPStatus.SEE_OTHER)
+
+
+@router.post("/assignments/{slug}/people/{person}/adjustments/{adjustment}/withdraw")
+def withdraw_adjustment(
+    request: Request,
+    slug: SlugInPath,
+    person: PersonInPath,
+    adjustment: PersonInPath,
+    command: TheCommand,
+    services: TheServices,
+) -> Response:
+    reader, student = command.visitor.reader, PersonId(person)
+    try:
+        with services.database.begin() as work:
+            offered = assignments.offered(work, reader, slug)
+            adjustments.withdraw(work, reader, offered, student, adjustment, reason=command.form.text("reason"))
+    except InputError as problem:
+        return person_page(request, services, command.visitor, slug, student, problem)
+    return RedirectResponse(f"/assignments/{slug}/people/{person}", status_code=HTTPStatus.SEE_OTHER)
+
+
 def person_page(
     request: Request,
     services: Services,
@@ -175,6 +214,8 @@ def person_page(
         offered = assignments.offered(work, reader, slug)
         course = courses.course_of(work, reader, offered.course_slug)
         row = _row_of(work, reader, course, offered, person)
+        held = adjustments.of_line(work, reader, offered, person)
+        targets = adjustments.targets_of(work, reader, offered, person)
         query = SubmissionQuery(assignment=slug, person=person, limit=200)
         history = submissions.list_submissions(work, reader, query)
         trail = audit.trail(work, reader, subject_of(offered, person))
@@ -188,6 +229,8 @@ def person_page(
         assignment=offered,
         course=course,
         row=row,
+        adjustments=held,
+        targets=targets,
         lines=history.lines,
         trail=trail,
         extension=extension,
@@ -221,14 +264,6 @@ def _share(rate: CheckRate) -> float:
 
 def _sections(work: Work, reader: Reader, course: Course) -> list[str]:
     return sorted({member.section for member in courses.members(work, reader, course) if member.section})
-
-
-def _score(text: str) -> float:
-    try:
-        # People in many places write a comma.
-        return float(text.replace(",", "."))
-    except ValueError as error:
-        raise BadRequest("Write the score as a number, such as 31.5.") from error
 
 
 def _address(query: GradebookQuery, **changes: object) -> str:

@@ -14,7 +14,20 @@ from grader.domain.grading import GradingRun, OfferedAssignment, QueuePlace
 from grader.domain.ids import ArtifactId
 from grader.domain.submission import Submission
 from grader.http.downloads import attachment
-from grader.service import assignments, audit, choices, courses, lateness, progress, submissions, visibility
+from grader.service import (
+    adjustments,
+    assignments,
+    audit,
+    choices,
+    courses,
+    lateness,
+    progress,
+    regrades,
+    submissions,
+    visibility,
+)
+from grader.service.adjustments import Adjusted
+from grader.service.regrades import Asking, RegradeQuery
 from grader.service.submissions import SubmissionLine, SubmissionQuery
 from grader.storage.blobs import BlobMissing, Blobs
 from grader.storage.database import Work
@@ -37,7 +50,7 @@ _AS_PICTURE, _AS_JSON = "image/png", "application/json"
 class Shown:
     """A submission as one reader sees it. `withheld` holds ids of checks whose results are kept back.
 
-    `late` is what it cost in late days, in words.
+    `asking` says what of it the reader may ask about, `late` what it cost in late days, in words.
     """
 
     submission: Submission
@@ -47,6 +60,8 @@ class Shown:
     place: QueuePlace | None
     version: int
     late: str
+    adjusted: Adjusted
+    asking: Asking
 
     def card(self, blobs: Blobs) -> Card:
         """Laid out; reads curves from the blob store, so call it when the transaction is over."""
@@ -56,6 +71,7 @@ class Shown:
             withheld=self.withheld,
             curves=_curves(blobs, self.run),
             place=self.place,
+            adjusted=self.adjusted,
         )
 
 
@@ -76,6 +92,8 @@ def show(
         seen = shown(work, reader if is_staff else _eyes(reader, found), found)
         course = courses.course_of(work, reader, seen.offered.course_slug)
         history = lines_of(work, reader, found)
+        eyes = reader if is_staff else _eyes(reader, found)
+        asked_about = regrades.list_requests(work, eyes, RegradeQuery(submission=found.id, limit=200)).requests
         line = submissions.line_of(work, reader, found)
         runs = submissions.runs_of(work, reader, found) if is_staff else []
         trail = audit.trail(work, reader, f"submission:{found.id}") if is_staff else []
@@ -94,6 +112,7 @@ def show(
         course=course,
         line=line,
         history=history,
+        requests=asked_about,
         is_staff=is_staff,
         as_student=reader.is_staff(found.course_id) and not is_staff,
         runs=runs,
@@ -181,6 +200,8 @@ def shown(work: Work, reader: Reader, found: Submission) -> Shown:
         place=progress.queue_place(work, reader, found),
         version=progress.version_of(work, found.id),
         late=_late(work, reader, found, offered),
+        adjusted=adjustments.shown_with(work, reader, offered, found, run),
+        asking=regrades.asking(work, reader, offered, found, run),
     )
 
 

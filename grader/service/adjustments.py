@@ -1,0 +1,331 @@
+"""A person's change to the points of a check, a part or the whole: with a reason, audited, never edited.
+
+The student reads points and reason beside what they are about; never of a check that they may not see. What one member
+of a team was given is theirs to read, and not their team's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+from uuid import UUID
+
+from grader.domain.adjustment import (
+    WHOLE,
+    Adjustment,
+    Target,
+    TargetKind,
+    WhatCounts,
+    difference_of,
+    target_of,
+    what_counts,
+)
+from grader.domain.check import CheckResult
+from grader.domain.course import Reader, Scope
+from grader.domain.errors import BadRequest, UnknownThing
+from grader.domain.grading import GradingRun, OfferedAssignment
+from grader.domain.ids import AssignmentId, CourseId, Owner, PersonId
+from grader.domain.late import penalised, penalty
+from grader.domain.run import Mark
+from grader.domain.score import mark_of
+from grader.domain.submission import Submission
+from grader.kit.text import one_line
+from grader.service import audit, gradebook, lateness, visibility
+from grader.service.overrides import subject_of
+from grader.storage.database import Work
+from grader.storage.repositories import adjustments, entries, overrides, runs, stages, submissions
+from grader.storage.repositories.adjustments import Held, Line
+
+LONGEST_REASON = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjusted:
+    """What a reader sees of a submission's adjustments; nothing where it does not count, or nothing holds.
+
+    `score` and `mark` are what counts of it, an override (then `is_overridden`) or the adjusted score; None where that
+    is the run's own, or may not be shown. `counts` has the points of checks and parts after adjusting.
+    """
+
+    adjustments: tuple[Adjustment, ...] = ()
+    counts: WhatCounts | None = None
+    score: float | None = None
+    mark: Mark | None = None
+    is_overridden: bool = False
+
+
+class Choice(NamedTuple):
+    """Something that can be adjusted or asked about, in words."""
+
+    target: Target
+    words: str
+
+    @property
+    def value(self) -> str:
+        """As a form names it; `target_from` reads it."""
+        return f"{self.target.kind}:{self.target.id}"
+
+
+def target_from(value: str) -> Target:
+    """The target that a form named. Raises BadRequest for what is none."""
+    kind, _, identity = value.partition(":")
+    return target_of(kind, identity)
+
+
+def adjust(
+    work: Work,
+    reader: Reader,
+    assignment: OfferedAssignment,
+    person: PersonId,
+    *,
+    target: Target,
+    points: float,
+    reason: str,
+    for_member: bool = False,
+) -> int:
+    """Change what counts of a student's work by a difference in points; the id of the adjustment.
+
+    For all of a team whose work it is, unless it is `for_member` alone. It takes the place of the one that holds for
+    the same target and the same people. Staff with scope grade; a reason is required, and the student reads it.
+
+    Raises:
+        NeedsRole, NeedsScope.
+        UnknownThing: nobody of this id is a student of the course, or there is no such check or part.
+        BadRequest: no reason, a difference that is none, nothing has a score yet, or a check without points.
+
+    """
+    require_grading(reader, assignment)
+    because = _reason(reason)
+    difference = difference_of(points)
+    line = _line(work, assignment, person)
+    entries.lock(work, AssignmentId(assignment.id), line.owner)
+    title = title_of(work, assignment, line, target)
+    member = person if for_member and line.owner.startswith("t") else None
+    identity = adjustments.add(
+        work, assignment=assignment.id, owner=line.owner, person=member, target=target, title=title,
+        points=difference, reason=because, made_by=reader.id,
+    )  # fmt: skip
+    gradebook.refresh(work, AssignmentId(assignment.id), line.owner)
+    _note(work, reader, assignment, line.owner, member, "adjust points", f"{difference:+g} for {title}: {because}")
+    return identity
+
+
+def withdraw(
+    work: Work, reader: Reader, assignment: OfferedAssignment, person: PersonId, adjustment: int, *, reason: str
+) -> None:
+    """Take an adjustment back; none that it superseded comes to life again. Audited.
+
+    Raises:
+        NeedsRole, NeedsScope.
+        UnknownThing: nobody of this id is a student of the course, or no such adjustment holds for them.
+        BadRequest: no reason.
+
+    """
+    require_grading(reader, assignment)
+    because = _reason(reason)
+    line = _line(work, assignment, person, needs_score=False)
+    entries.lock(work, AssignmentId(assignment.id), line.owner)
+    held = adjustments.holding(work, assignment.id, line.owner)
+    found = next((one for one in held if one.adjustment.id == adjustment and one.person in (None, person)), None)
+    if found is None:
+        raise UnknownThing("There is no such adjustment, or it no longer holds.")
+    one = found.adjustment
+    adjustments.withdraw(work, assignment.id, line.owner, one.target, found.person)
+    gradebook.refresh(work, AssignmentId(assignment.id), line.owner)
+    _note(
+        work, reader, assignment, line.owner, found.person, "withdraw adjustment",
+        f"{one.points:+g} for {one.title} withdrawn: {because}",
+    )  # fmt: skip
+
+
+def of_line(work: Work, reader: Reader, assignment: OfferedAssignment, person: PersonId) -> tuple[Adjustment, ...]:
+    """What holds for one student, their team's with it, oldest first. Staff with scope read.
+
+    Raises:
+        NeedsRole, NeedsScope.
+        UnknownThing: nobody of this id is a student of the course.
+
+    """
+    reader.require_staff(CourseId(assignment.course_id))
+    reader.require_scope(Scope.READ)
+    _require_student(work, assignment, person)
+    line = adjustments.line_of(work, assignment.id, person)
+    held = [] if line is None else adjustments.holding(work, assignment.id, line.owner)
+    return tuple(one.adjustment for one in held if one.person in (None, person))
+
+
+def shown_of(
+    work: Work, reader: Reader, assignment: OfferedAssignment, person: PersonId, target: Target
+) -> tuple[Adjustment, ...]:
+    """What holds for a student already of the same target: another one takes its place. Staff.
+
+    Empty for somebody who has left the course.
+    """
+    if not overrides.is_student(work, assignment.course_id, person):
+        return ()
+    return tuple(one for one in of_line(work, reader, assignment, person) if one.target == target)
+
+
+def targets_of(work: Work, reader: Reader, assignment: OfferedAssignment, person: PersonId) -> list[Choice]:
+    """What of a student's work can be adjusted: the whole, the document's parts, checks with points. Staff.
+
+    Empty where nothing has a score yet.
+    """
+    reader.require_staff(CourseId(assignment.course_id))
+    line = adjustments.line_of(work, assignment.id, person)
+    if line is None or line.run is None or line.score is None:
+        return []
+    return choices(assignment, runs.results_of(work, [line.run])[line.run])
+
+
+def choices(assignment: OfferedAssignment, results: Iterable[CheckResult]) -> list[Choice]:
+    """The whole, the document's parts, and of these results those with points."""
+    found = [Choice(WHOLE, "The whole")]
+    for part in assignment.spec.definition.part:
+        found.append(Choice(Target(kind=TargetKind.PART, id=part.id), f"Part {part.id}: {part.title}"))
+        found += [
+            Choice(Target(kind=TargetKind.CHECK, id=str(result.id)), f"{result.title} ({result.id})")
+            for result in results
+            if result.part == part.id and result.max_points
+        ]
+    return found
+
+
+def shown_with(
+    work: Work, reader: Reader, assignment: OfferedAssignment, submission: Submission, run: GradingRun
+) -> Adjusted:
+    """What stands beside a submission's run, which was cut to what this reader may see (`visibility.shown_run`)."""
+    if not run.state.is_final:
+        return Adjusted()
+    is_staff = reader.is_staff(submission.course_id)
+    whose = _whose(submission) if is_staff else reader.id
+    line = None if whose is None else adjustments.line_of(work, assignment.id, whose)
+    if not is_staff and (line is None or line.submission != UUID(submission.id)):
+        return Adjusted()
+    if is_staff and not _counts(work, submission):
+        return Adjusted()
+    held = adjustments.holding(work, assignment.id, submission.owner)
+    seen = tuple(held) if is_staff else _for_student(work, held, reader, assignment, run)
+    override = None if whose is None else overrides.holding(work, assignment.id, whose)
+    late = lateness.charge_of(work, whose or submission.person.id, submission.course_id, submission.id)
+    return _laid_out(run, assignment, seen, override, penalty(assignment.late, late.beyond))
+
+
+def title_of(work: Work, assignment: OfferedAssignment, line: Line, target: Target) -> str:
+    """The target in words, as the counting run or the assignment names it.
+
+    Raises:
+        UnknownThing: there is no such check or part.
+        BadRequest: the check has no points that could change.
+
+    """
+    if target.kind is TargetKind.WHOLE:
+        return "the whole"
+    if target.kind is TargetKind.PART:
+        parts = {part.id: part.title for part in assignment.spec.definition.part}
+        if target.id not in parts:
+            raise UnknownThing(f"The assignment has no part {one_line(target.id, limit=80)}.")
+        return f"{target.id} {parts[target.id]}"
+    results = [] if line.run is None else runs.results_of(work, [line.run])[line.run]
+    found = next((result for result in results if result.id == target.id), None)
+    if found is None:
+        raise UnknownThing(f"What counts has no check {one_line(target.id, limit=80)}.")
+    if not found.max_points:
+        raise BadRequest("This check has no points; change its part or the whole.")
+    return found.title
+
+
+def require_grading(reader: Reader, assignment: OfferedAssignment) -> None:
+    """Raise NeedsRole or NeedsScope unless the reader may change what counts."""
+    reader.require_staff(CourseId(assignment.course_id))
+    reader.require_scope(Scope.GRADE)
+
+
+def _line(work: Work, assignment: OfferedAssignment, person: PersonId, *, needs_score: bool = True) -> Line:
+    _require_student(work, assignment, person)
+    line = adjustments.line_of(work, assignment.id, person)
+    if line is None or (needs_score and line.score is None):
+        raise BadRequest("Nothing of theirs has a score yet, so there are no points to change; override the score.")
+    return line
+
+
+def _require_student(work: Work, assignment: OfferedAssignment, person: PersonId) -> None:
+    if not overrides.is_student(work, assignment.course_id, person):
+        raise UnknownThing("There is no such student in the course.")
+
+
+def _reason(reason: str) -> str:
+    told = one_line(reason, limit=LONGEST_REASON)
+    if not told:
+        raise BadRequest("An adjustment needs a reason, which the student reads; say why in a few words.")
+    return told
+
+
+def _note(
+    work: Work,
+    reader: Reader,
+    assignment: OfferedAssignment,
+    owner: Owner,
+    member: PersonId | None,
+    action: str,
+    detail: str,
+) -> None:
+    """In the trail of everybody for whom it counts."""
+    people = adjustments.followers(work, assignment.id, owner) if member is None else [member]
+    for person in people:
+        audit.note(work, reader, action, subject_of(assignment, person), detail)
+
+
+def _whose(submission: Submission) -> PersonId | None:
+    """The one person whose work it is; None for a team's."""
+    return PersonId(int(submission.owner[1:])) if submission.owner.startswith("p") else None
+
+
+def _counts(work: Work, submission: Submission) -> bool:
+    identity = UUID(submission.id)
+    return identity in submissions.counting(work, [submission.assignment_id], [identity])
+
+
+def _for_student(
+    work: Work, held: Sequence[Held], reader: Reader, assignment: OfferedAssignment, run: GradingRun
+) -> tuple[Held, ...]:
+    """Theirs alone, without who made it, and of no check that is kept from them."""
+    now = stages.now(work)
+    return tuple(
+        Held(None, replace(one.adjustment, made_by=None, member=None))
+        for one in held
+        if one.person in (None, reader.id)
+        and (
+            one.adjustment.target.kind is not TargetKind.CHECK
+            or visibility.may_see_check(run, one.adjustment.target.id, assignment, reader, now)
+        )
+    )
+
+
+def _laid_out(
+    run: GradingRun, assignment: OfferedAssignment, seen: Sequence[Held], override: float | None, lost: float
+) -> Adjusted:
+    """`lost` is the share of the score that late days cost."""
+    for_all = [(one.adjustment.target, one.adjustment.points) for one in seen if one.person is None]
+    counts = what_counts(run.checks, for_all, override) if for_all and run.checks else None
+    if counts is not None:
+        # A sum of what is shown would read as the part's points.
+        judged = {result.id for result in run.checks}
+        kept_back = {str(check.part) for check in run.plan if check.id not in judged}
+        counts = replace(counts, parts={part: sum_ for part, sum_ in counts.parts.items() if part not in kept_back})
+    score = None
+    # A score that is kept from the reader is not told by what it was changed to.
+    if run.score is not None:
+        score = override if override is not None else _left_of(counts, lost)
+    return Adjusted(
+        adjustments=tuple(one.adjustment for one in seen),
+        counts=counts,
+        score=score,
+        mark=None if score is None else mark_of(assignment.spec.definition.scale, score, run.max_score),
+        is_overridden=score is not None and override is not None,
+    )
+
+
+def _left_of(counts: WhatCounts | None, lost: float) -> float | None:
+    return None if counts is None or counts.score is None else penalised(counts.score, lost)

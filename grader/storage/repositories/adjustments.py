@@ -1,0 +1,149 @@
+"""Adjustments: of those with the same target and the same people, the newest that is not withdrawn holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import aliased
+
+from grader.domain.adjustment import Adjustment, Target, TargetKind
+from grader.domain.ids import Owner, PersonId
+from grader.storage.database import Work
+from grader.storage.models import AdjustmentRow, GradebookEntryRow, PersonRow, SubmissionRow
+
+
+class Line(NamedTuple):
+    """Whose work counts for a person: its owner, the submission, and the run; `score` is what counts of it."""
+
+    owner: Owner
+    submission: UUID
+    run: UUID | None
+    score: float | None
+
+
+class Held(NamedTuple):
+    """An adjustment that holds; `person` is the one member it is for, None for all of the owner's people."""
+
+    person: PersonId | None
+    adjustment: Adjustment
+
+
+def line_of(work: Work, assignment: int, person: PersonId) -> Line | None:
+    """None when nothing of theirs was handed in."""
+    entry = GradebookEntryRow
+    query = (
+        select(SubmissionRow.owner, entry.submission_id, entry.run_id, entry.score)
+        .join(SubmissionRow, SubmissionRow.id == entry.submission_id)
+        .where(entry.assignment_id == assignment, entry.person_id == person)
+    )
+    found = work.session.execute(query).one_or_none()
+    return None if found is None else Line(Owner(found[0]), found[1], found[2], found[3])
+
+
+def followers(work: Work, assignment: int, owner: Owner) -> list[PersonId]:
+    """For whom the owner's work counts."""
+    entry = GradebookEntryRow
+    query = (
+        select(entry.person_id)
+        .join(SubmissionRow, SubmissionRow.id == entry.submission_id)
+        .where(entry.assignment_id == assignment, SubmissionRow.owner == owner)
+        .order_by(entry.person_id)
+    )
+    return [PersonId(person) for person in work.session.scalars(query)]
+
+
+def holding(work: Work, assignment: int, owner: Owner) -> list[Held]:
+    """Those that hold for an owner's work, oldest first; `made_by` and `member` are names."""
+    row, maker, member = AdjustmentRow, aliased(PersonRow), aliased(PersonRow)
+    key = (row.target, row.target_id, row.person_id)
+    newest = (
+        select(row.id)
+        .where(row.assignment_id == assignment, row.owner == owner, row.withdrawn_at.is_(None))
+        .ext(distinct_on(*key))
+        .order_by(*key, row.id.desc())
+    )
+    query = (
+        select(row, maker.name, member.name)
+        .join(maker, maker.id == row.made_by)
+        .outerjoin(member, member.id == row.person_id)
+        .where(row.id.in_(newest))
+        .order_by(row.id)
+    )
+    return [
+        Held(None if found.person_id is None else PersonId(found.person_id), _adjustment(found, made_by, whose))
+        for found, made_by, whose in work.session.execute(query)
+    ]
+
+
+def add(
+    work: Work,
+    *,
+    assignment: int,
+    owner: Owner,
+    person: PersonId | None,
+    target: Target,
+    title: str,
+    points: float,
+    reason: str,
+    made_by: PersonId,
+) -> int:
+    """Its id."""
+    values = {
+        "assignment_id": assignment,
+        "owner": owner,
+        "person_id": person,
+        "target": target.kind.value,
+        "target_id": target.id,
+        "title": title,
+        "points": points,
+        "reason": reason,
+        "made_by": made_by,
+    }
+    return work.session.execute(insert(AdjustmentRow).values(values).returning(AdjustmentRow.id)).scalar_one()
+
+
+def withdraw(work: Work, assignment: int, owner: Owner, target: Target, person: PersonId | None) -> None:
+    """Withdraw all of this target and these people: an older one does not come back to life with the newest gone."""
+    row = AdjustmentRow
+    statement = (
+        update(row)
+        .where(
+            row.assignment_id == assignment,
+            row.owner == owner,
+            row.target == target.kind.value,
+            row.target_id == target.id,
+            row.person_id.is_not_distinct_from(person),
+            row.withdrawn_at.is_(None),
+        )
+        .values(withdrawn_at=func.clock_timestamp())
+    )
+    work.session.execute(statement, execution_options={"synchronize_session": False})
+
+
+def _adjustment(row: AdjustmentRow, made_by: str, member: str | None) -> Adjustment:
+    return Adjustment(
+        id=row.id,
+        target=Target(kind=TargetKind(row.target), id=row.target_id),
+        title=row.title,
+        points=row.points,
+        reason=row.reason,
+        made_at=row.made_at,
+        made_by=made_by,
+        member=member,
+    )
+
+
+def adjusted_scores(work: Work, submissions: Sequence[UUID], person: PersonId | None) -> dict[UUID, float]:
+    """What counts of these submissions, where it was adjusted: for this person, or (None) for whoever handed it in."""
+    entry = GradebookEntryRow
+    query = (
+        select(entry.submission_id, entry.score)
+        .join(SubmissionRow, SubmissionRow.id == entry.submission_id)
+        .where(entry.submission_id.in_(submissions), entry.is_adjusted, entry.score.is_not(None))
+        .where(entry.person_id == (SubmissionRow.person_id if person is None else person))
+    )
+    return {submission: score for submission, score in work.session.execute(query) if score is not None}
