@@ -12,6 +12,7 @@ from grader.domain.ids import PersonId
 from grader.storage.database import Work
 from grader.storage.models import (
     AdjustmentRow,
+    AuditEventRow,
     CheckResultRow,
     ChoiceRow,
     ExtensionRow,
@@ -165,6 +166,9 @@ def free_shared(work: Work, chosen: Sequence[UUID], person: PersonId, clean: Cal
             clean(result.message), clean(result.detail), clean(result.output),
         )  # fmt: skip
     _free_decisions(work, mine, clean)
+    subjects = [f"submission:{identity}" for identity in chosen]
+    for told in work.session.scalars(select(AuditEventRow).where(AuditEventRow.subject.in_(subjects))):
+        told.detail = clean(told.detail)
     for stage in work.session.scalars(select(StageRow).where(StageRow.run_id.in_(identities))):
         stage.problem = clean(stage.problem)
     work.session.flush()
