@@ -75,10 +75,8 @@ def test_an_instructor_sets_the_policy_and_points_follow(site, scene, ada, ines)
     page = text_of(ines.get("/assignments/tiny/late").text)
     assert "1 late day for the term. Later uploads lose 20% of their points" in page
     receipt_page = text_of(ada.get(f"/submissions/{receipt.id}/receipt").text)
-    assert (
-        "2 days; used 1 late day, 0 left after it; 1 beyond the term's late days; 20% of the points less"
-        in receipt_page
-    )
+    assert "2 days; used 1 late day, 0 left after it; 1 beyond the term" in receipt_page
+    assert "late days; 20% of the points less" in receipt_page
     for bad in ({"per_day": ""}, {"days": "-1"}, {"beyond": "x"}, {"reason": " "}):
         assert ines.submit("/assignments/tiny/late", **(fields | bad)).status_code == 422, bad
     assert ines.submit("/assignments/tiny/late", reset="1", reason="No").status_code == 303
