@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
@@ -137,7 +137,7 @@ def _order() -> Any:
 
 def _read(work: Work, condition: ColumnElement[bool], limit: int) -> list[RegradeRequest]:
     asker, answerer = PersonRow, aliased(PersonRow)
-    query: Select[Any] = (
+    query = (
         select(
             RegradeRow,
             asker,
