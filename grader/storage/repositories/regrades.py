@@ -137,7 +137,7 @@ def _order() -> Any:
 
 def _read(work: Work, condition: ColumnElement[bool], limit: int) -> list[RegradeRequest]:
     asker, answerer = PersonRow, aliased(PersonRow)
-    query: Any = (
+    query = (
         select(
             RegradeRow,
             asker,
