@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from grader.cli import demo, doctor, grade, spec
-from grader.cli.client import courses, gradebook, login, people, rerun, roster, submit, tokens
+from grader.cli.client import courses, gradebook, login, people, rerun, roster, statistics, submit, tokens
 from grader.cli.exits import tell
 from grader.cli.host import backup, personal, services, up
 from grader.domain.errors import BadArguments
@@ -34,6 +34,7 @@ for _name, _command, _panel in (
     ("rerun", rerun.rerun, _CLIENT),
     ("gradebook", gradebook.gradebook, _CLIENT),
     ("export", gradebook.export, _CLIENT),
+    ("statistics", statistics.statistics, _CLIENT),
     ("up", up.up, _SERVICE),
     ("demo", demo.demo, _SERVICE),
     ("serve", services.serve, _SERVICE),
