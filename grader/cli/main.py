@@ -11,7 +11,7 @@ import typer
 from grader.cli import demo, doctor, grade, spec
 from grader.cli.client import courses, gradebook, login, people, rerun, roster, statistics, submit, tokens
 from grader.cli.exits import tell
-from grader.cli.host import backup, personal, services, up
+from grader.cli.host import backup, personal, services, similarity, up
 from grader.domain.errors import BadArguments
 from grader.kit.environment import unknown_variables
 
@@ -42,6 +42,7 @@ for _name, _command, _panel in (
     ("sweep", services.sweep, _SERVICE),
     ("backup", backup.backup, _SERVICE),
     ("restore", backup.restore, _SERVICE),
+    ("similarity", similarity.similarity, _SERVICE),
     ("export-student", personal.export_student, _SERVICE),
     ("erase-student", personal.erase_student, _SERVICE),
 ):

@@ -37,7 +37,7 @@ def section(name):
 def test_there_are_the_commands_we_think_there_are():
     assert set(COMMANDS) == {
         "grader grade", "grader doctor", "grader spec list", "grader spec check", "grader spec calibrate",
-        "grader login", "grader submit", "grader status", "grader rerun", "grader gradebook", "grader export", "grader statistics",
+        "grader login", "grader submit", "grader status", "grader rerun", "grader gradebook", "grader export", "grader statistics", "grader similarity",
         "grader roster import", "grader roster list", "grader course create", "grader course list", "grader course offer",
         "grader user create", "grader user list", "grader user password",
         "grader token create", "grader token list", "grader token revoke",

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
+from sqlalchemy import text
 
 from grader.domain.check import CheckStatus
 from grader.domain.ids import PersonId
 from grader.service import accounts, runs, submissions
 from tests.web.desk import ADA, TINA, Desk
 from tests.web.scene import Scene, failed, passed
+from tests.web.test_pages_similarity import compared
 
 pytestmark = pytest.mark.browser
 
@@ -46,6 +48,9 @@ def pages(desk: Desk) -> dict[str | None, list[str]]:
     scene.record(scene.pass_gate(claim), [replace(results[1])])
     waiting = scene.hand_in(TINA, b"x = 6\n")
     person = f"/assignments/tiny/people/{scene.people[ADA].id}"
+    compared(scene, scene.database)
+    with scene.database.begin() as work:
+        pair = work.session.execute(text("SELECT min(id) FROM similar_pairs")).scalar_one()
     return {
         None: ["/sign-in", "/nowhere"],
         ADA: [
@@ -55,6 +60,7 @@ def pages(desk: Desk) -> dict[str | None, list[str]]:
         TINA: [
             "/", "/courses/deep", "/courses/deep/roster", "/assignments/tiny", "/assignments/tiny/gradebook",
             "/assignments/tiny/statistics", "/assignments/tiny/rerun", person, f"/submissions/{graded.id}",
+            "/assignments/tiny/similarity", f"/assignments/tiny/similarity/{pair}",
             f"/submissions/{graded.id}?view=student", f"/submissions/{graded.id}/code", f"/submissions/{graded.id}/runs",
             f"/submissions/{broken.id}", f"/submissions/{waiting.id}",
         ],

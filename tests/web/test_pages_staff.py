@@ -64,7 +64,7 @@ def test_other_courses_staff_see_none_of_it(site, scene, graded):
         "/courses/deep", "/courses/deep/roster", "/assignments/tiny", "/assignments/tiny/gradebook",
         "/assignments/tiny/gradebook/export", "/assignments/tiny/statistics", "/assignments/tiny/rerun",
         f"/assignments/tiny/people/{ada}", f"/submissions/{graded.id}", f"/submissions/{graded.id}/code",
-        f"/submissions/{graded.id}/runs",
+        f"/submissions/{graded.id}/runs", "/assignments/tiny/similarity", "/assignments/tiny/similarity/1",
     ):  # fmt: skip
         answer = otto.get(path)
         assert answer.status_code == 404, path

@@ -20,6 +20,7 @@ from grader.storage.models.runs import (
     StageRow,
     WorkerRow,
 )
+from grader.storage.models.similarity import ComparisonRow, FingerprintRow, SimilarPairRow
 from grader.storage.models.submissions import AuditEventRow, GradebookEntryRow, OverrideRow, SubmissionRow
 from grader.storage.models.support import SchemaSupportRow
 
@@ -29,8 +30,10 @@ __all__ = [
     "AuditEventRow",
     "Base",
     "CheckResultRow",
+    "ComparisonRow",
     "CourseRow",
     "EndedRunsRow",
+    "FingerprintRow",
     "GradebookEntryRow",
     "MembershipRow",
     "OverrideRow",
@@ -40,6 +43,7 @@ __all__ = [
     "SchemaSupportRow",
     "SessionRow",
     "SignInAttemptRow",
+    "SimilarPairRow",
     "SpecVersionRow",
     "StageRow",
     "SubmissionRow",

@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 
 from grader.domain.ids import PersonId
 from grader.storage.database import Work
-from grader.storage.models import CheckResultRow, PersonRow, RunRow, StageRow, SubmissionRow
+from grader.storage.models import CheckResultRow, FingerprintRow, PersonRow, RunRow, StageRow, SubmissionRow
 
 ERASED = "Erased person"
 # Deleted with the person, whatever the course.
@@ -124,6 +124,8 @@ def free_shared(work: Work, chosen: Sequence[UUID], person: PersonId, clean: Cal
                 row.person_id, row.idempotency_key = stand_in.id, None
     for row in mine:
         row.file_name = clean(row.file_name)
+    for made in work.session.scalars(select(FingerprintRow).where(FingerprintRow.submission_id.in_(chosen))):
+        made.pieces, made.problem = _cleaned(made.pieces, clean), clean(made.problem)
     runs = list(work.session.scalars(select(RunRow).where(RunRow.submission_id.in_(chosen))))
     for run in runs:
         run.message, run.notes, run.facts = clean(run.message), _cleaned(run.notes, clean), _cleaned(run.facts, clean)
