@@ -106,9 +106,11 @@ def pair(work: Work, reader: Reader, assignment: OfferedAssignment, identity: in
     if found is None or not _may_see(reader, found[0]):
         raise UnknownThing("There is no such pair; a newer comparison may have taken its place.")
     seen, where = found
-    for one, other in ((seen.one, seen.other), (seen.other, seen.one)):
-        subject, detail = f"submission:{one.submission}", f"beside submission {other.submission}"
-        audit.note(work, reader, "look at similarity", subject, detail)
+    both = (seen.one.submission, seen.other.submission)
+    audit.note(work, reader, "look at two submissions", _subject(assignment), " and ".join(both))
+    for one in both:
+        # Not beside which: whoever asks for what is kept about them is not told of another.
+        audit.note(work, reader, "look at similarity", f"submission:{one}")
     texts = [repository.pieces_of(work, side.submission) for side in (seen.one, seen.other)]
     return PairTexts(pair=seen, one=texts[0], other=texts[1], matches=where)
 

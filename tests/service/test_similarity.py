@@ -202,15 +202,15 @@ class TestLooking:
 
     def test_who_looked_is_noted_with_both_submissions(self, world, pair):
         similarity.pair(world.work, world.both, world.assignment, pair.id)
-        for one, other in ((pair.one, pair.other), (pair.other, pair.one)):
+        who = world.both.person.email
+        for one in (pair.one, pair.other):
             (noted,) = audit.trail(world.work, world.both, f"submission:{one.submission}")
-            assert noted[1:] == (
-                world.both.person.email, "look at similarity", f"beside submission {other.submission}",
-            )  # fmt: skip
+            assert noted[1:] == (who, "look at similarity", "")
         trail = audit.trail(world.work, world.both, f"similarity:{world.assignment.id}")
-        assert [entry[1:3] for entry in trail] == [
-            (world.both.person.email, "look at similar submissions"),
-            ("the service", "compare submissions"),
+        assert [entry[1:] for entry in trail] == [
+            (who, "look at two submissions", f"{pair.one.submission} and {pair.other.submission}"),
+            (who, "look at similar submissions", "1 pairs"),
+            ("the service", "compare submissions", "2: 1 pairs"),
         ]
 
 
@@ -238,7 +238,9 @@ class TestLettingGo:
         mine = world.hand_in(ONE, world.student)
         theirs = world.hand_in(ONE, other)
         world.compare()
+        similarity.pair(world.work, world.both, world.assignment, world.pairs()[0].id)
         found = personal.rows_about(world.work, world.student.id)
+        assert "look at similarity" in {row["action"] for row in found["audit"]}
         assert [row["submission_id"] for row in found["fingerprints"]] == [mine.id]
         (pair,) = found["similar_pairs"]
         assert (pair["submission_id"], pair["shared"], pair["total"]) == (mine.id, 100, 100)
