@@ -16,10 +16,9 @@ from grader.api.schemas.gradebook import (
     MassRerun,
     MassRerunAnswer,
     NewOverride,
-    StatisticsAnswer,
     gradebook_answer,
-    statistics_answer,
 )
+from grader.api.schemas.statistics import StatisticsAnswer, statistics_answer
 from grader.domain.course import Reader
 from grader.domain.gradebook import GradebookQuery, GradebookSort
 from grader.domain.grading import OfferedAssignment
@@ -69,7 +68,7 @@ def read_gradebook(
 
 @router.get("/assignments/{assignment}/statistics", responses=problems(404))
 def read_statistics(assignment: SlugInPath, reader: MayRead, services: TheServices) -> StatisticsAnswer:
-    """Scores, pass rates of checks, grading times and the queue."""
+    """Scores, how each check does, flaky checks, time to full marks, grading times and the queue."""
     with services.database.begin() as work:
         offered = _of_staff(work, reader, assignment)
         return statistics_answer(gradebook.statistics(work, reader, offered))

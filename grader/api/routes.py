@@ -15,12 +15,25 @@ from grader.api import (
     people,
     reference,
     regrades,
+    similarity,
     submissions,
 )
 from grader.http.edge import API_PREFIX
 
 router = APIRouter()
-for _noun in (people, assignments, submissions, events, gradebook, late, adjustments, regrades, courses, health):
+for _noun in (
+    people,
+    assignments,
+    submissions,
+    events,
+    gradebook,
+    late,
+    adjustments,
+    regrades,
+    similarity,
+    courses,
+    health,
+):
     router.include_router(_noun.router, prefix=API_PREFIX)
 router.include_router(reference.router, include_in_schema=False)
 # Where whoever runs the service looks first.

@@ -9,9 +9,22 @@ from collections.abc import Sequence
 import typer
 
 from grader.cli import demo, doctor, grade, spec
-from grader.cli.client import adjust, courses, gradebook, late, login, people, regrades, rerun, roster, submit, tokens
+from grader.cli.client import (
+    adjust,
+    courses,
+    gradebook,
+    late,
+    login,
+    people,
+    regrades,
+    rerun,
+    roster,
+    statistics,
+    submit,
+    tokens,
+)
 from grader.cli.exits import tell
-from grader.cli.host import backup, personal, services, up
+from grader.cli.host import backup, personal, services, similarity, up
 from grader.domain.errors import BadArguments
 from grader.kit.environment import unknown_variables
 
@@ -36,6 +49,7 @@ for _name, _command, _panel in (
     ("export", gradebook.export, _CLIENT),
     ("choose", late.choose, _CLIENT),
     ("adjust", adjust.adjust, _CLIENT),
+    ("statistics", statistics.statistics, _CLIENT),
     ("up", up.up, _SERVICE),
     ("demo", demo.demo, _SERVICE),
     ("serve", services.serve, _SERVICE),
@@ -43,6 +57,7 @@ for _name, _command, _panel in (
     ("sweep", services.sweep, _SERVICE),
     ("backup", backup.backup, _SERVICE),
     ("restore", backup.restore, _SERVICE),
+    ("similarity", similarity.similarity, _SERVICE),
     ("export-student", personal.export_student, _SERVICE),
     ("erase-student", personal.erase_student, _SERVICE),
 ):

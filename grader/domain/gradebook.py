@@ -105,36 +105,3 @@ class GradebookPage:
     rows: tuple[GradebookRow, ...]
     total: int
     next_cursor: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckRate:
-    """How many of the counting submissions pass a check."""
-
-    id: str
-    title: str
-    part: str
-    passed: int
-    judged: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssignmentStatistics:
-    """`histogram` holds (from score, to score, students); times are seconds; counts are of students or runs.
-
-    `gpu_s` is for how many seconds a whole GPU was taken by all trainings together; half a share counts half.
-    """
-
-    students: int
-    handed_in: int
-    graded: int
-    mean_score: float | None
-    median_score: float | None
-    histogram: tuple[tuple[float, float, int], ...]
-    checks: tuple[CheckRate, ...]
-    median_grading_s: float | None
-    p95_grading_s: float | None
-    waiting: int
-    being_graded: int
-    failed_runs: int
-    gpu_s: float = 0.0

@@ -119,24 +119,51 @@ def histogram(bins: Sequence[tuple[float, float, int]], *, max_score: float) -> 
     if most == 0:
         return None
     x_range = _Range(0.0, max(max_score, *(high for _, high, _ in bins)) or 1.0)
+    bars, y_ticks = _columns(bins, [f"{_number(low)} to {_number(high)}" for low, high, _ in bins], x_range)
+    peak = max(bars, key=lambda bar: bar.students)
+    return Histogram(
+        axes=Axes(x_ticks=_ticks(x_range, _across, 8), y_ticks=y_ticks),
+        bars=bars,
+        summary=f"Students by score; most, {peak.students}, have {peak.label} points.",
+    )
+
+
+def uploads(counts: Sequence[tuple[int, int]]) -> Histogram | None:
+    """Students or teams by the uploads they needed, from one on, the last with all above; None without any."""
+    if not any(owners for _, owners in counts):
+        return None
+    x_range = _Range(counts[0][0] - 0.5, counts[-1][0] + 0.5)
+    labels = [*(str(number) for number, _ in counts[:-1]), f"{counts[-1][0]} or more"]
+    bars, y_ticks = _columns([(number - 0.5, number + 0.5, owners) for number, owners in counts], labels, x_range)
+    ticks = [*(str(number) for number, _ in counts[:-1]), f"{counts[-1][0]}+"]
+    x_ticks = tuple(Tick(_across(number, x_range), tick) for (number, _), tick in zip(counts, ticks, strict=True))
+    peak = max(bars, key=lambda bar: bar.students)
+    return Histogram(
+        axes=Axes(x_ticks=x_ticks, y_ticks=y_ticks),
+        bars=bars,
+        summary=f"By uploads until full marks; most, {peak.students}, needed {peak.label}.",
+    )
+
+
+def _columns(
+    bins: Sequence[tuple[float, float, int]], labels: Sequence[str], x_range: _Range
+) -> tuple[tuple[Bar, ...], tuple[Tick, ...]]:
+    """One column for each (from, to, count), and the ticks of the upward axis."""
+    most = max(count for _, _, count in bins)
     top = _nice(most / 4) * math.ceil(most / _nice(most / 4)) if most > 4 else float(most)
     y_range = _Range(0.0, top)
     bars = tuple(
         Bar(
             x=_across(low, x_range) + 1,
-            y=_up(students, y_range),
+            y=_up(count, y_range),
             width=max(1.0, _across(high, x_range) - _across(low, x_range) - 2),
-            height=_up(0, y_range) - _up(students, y_range),
-            label=f"{_number(low)} to {_number(high)}",
-            students=students,
+            height=_up(0, y_range) - _up(count, y_range),
+            label=label,
+            students=count,
         )
-        for low, high, students in bins
+        for (low, high, count), label in zip(bins, labels, strict=True)
     )
-    axes = Axes(x_ticks=_ticks(x_range, _across, 8), y_ticks=_whole_ticks(y_range))
-    peak = max(bars, key=lambda bar: bar.students)
-    return Histogram(
-        axes=axes, bars=bars, summary=f"Students by score; most, {peak.students}, have {peak.label} points."
-    )
+    return bars, _whole_ticks(y_range)
 
 
 def _pieces(

@@ -31,6 +31,8 @@ CALLS = [
     ("GET", "/assignments/{slug}/gradebook", "read"),
     ("GET", "/assignments/{slug}/gradebook?format=csv", "read"),
     ("GET", "/assignments/{slug}/statistics", "read"),
+    ("GET", "/assignments/{slug}/similarity", "read"),
+    ("GET", "/assignments/{slug}/similarity/1", "read"),
     ("PUT", "/assignments/{slug}/overrides/1", "grade"),
     ("DELETE", "/assignments/{slug}/overrides/1?reason=x", "grade"),
     ("GET", "/assignments/{slug}/extensions", "read"),

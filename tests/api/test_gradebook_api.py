@@ -126,3 +126,10 @@ def test_statistics_tell_how_it_went(world, graded):
     assert sum(bar["students"] for bar in found["histogram"]) == 1
     assert {"from", "to", "students"} == set(found["histogram"][0])
     assert {check["id"]: (check["passed"], check["judged"]) for check in found["checks"]}["A.one"] == (1, 1)
+    one = next(check for check in found["checks"] if check["id"] == "A.one")
+    assert (one["discrimination"], one["note"]) == (None, "too-few")
+    assert one["sentence"].startswith("Fewer than 10")
+    assert (found["full_marks"]["reached"], found["full_marks"]["owners"]) == (1, 1)
+    assert found["full_marks"]["uploads"][0] == {"uploads": 1, "owners": 1}
+    assert {stage["stage"] for stage in found["stages"]} >= {"unit"}
+    assert found["flaky"] == []

@@ -74,6 +74,7 @@ def everything(client, world, submission):
         f"/submissions/{submission}/runs",
         f"/assignments/{world.assignment.slug}/gradebook",
         f"/assignments/{world.assignment.slug}/statistics",
+        f"/assignments/{world.assignment.slug}/similarity",
         f"/courses/{world.course.slug}/members",
     ):
         yield path, client.get(path)

@@ -92,6 +92,7 @@ def test_a_student_reaches_nothing_of_the_staffs(called_by, world, work):
     for command in (
         ["gradebook", world.assignment.slug],
         ["export", world.assignment.slug],
+        ["statistics", world.assignment.slug],
         ["rerun", receipt["id"]],
         ["rerun", "-a", world.assignment.slug, "--all"],
         ["roster", "list", "-c", world.course.slug],
@@ -119,6 +120,10 @@ def test_a_teaching_assistant_reads_the_gradebook_and_reruns(called_by, world, w
     assert "5 / 5 points" in out
     assert "Before: 3 / 5 points" in out
     assert [line.split()[0] for line in out.splitlines() if line.startswith(("A.", "B."))] == ["A.two"]
+    status, out, err = called_by("ta", "statistics", slug)
+    assert status == 0, err
+    assert "Full marks: 1 of 1 who handed in; from the first upload 0.0 h" in out
+    assert "too-few: Fewer than 10" in out
     rows = json.loads(called_by("ta", "gradebook", slug, "--json", "--sort", "score", "--descending")[1])
     assert (rows["total"], [row["state"] for row in rows["items"]]) == (2, ["graded", "missing"])
     assert "5 / 5" in called_by("ta", "gradebook", slug, "--search", "Ada")[1]

@@ -11,7 +11,7 @@ import pytest
 from grader.cli.client import follow as follow_module
 from grader.cli.client.courses import due_at
 from grader.domain.errors import BadArguments
-from tests.cli.stand_in import ID, OLD_RUN, RUN, Answer, a_check, a_run, a_submission
+from tests.cli.stand_in import ID, OLD_RUN, RUN, Answer, a_check, a_run, a_submission, problem
 
 ROW = {"person": {"id": 1, "email": "ada@example.org", "name": "Ada", "student_number": "21"}, "section": "S1",
        "team": None, "submission": ID, "run": RUN, "state": "graded", "score": 1.5, "max_score": 2.0,
@@ -200,6 +200,50 @@ class TestCourse:
     def test_what_is_no_time_is_refused(self, words):
         with pytest.raises(BadArguments, match="no time"):
             due_at(words, lambda: "UTC")
+
+
+class TestStatistics:
+    CHECK: ClassVar = {"id": "A.one", "part": "A", "title": "One", "passed": 1, "judged": 12, "discrimination": -0.7,
+                       "note": "inverse", "sentence": "Those who pass it do worse elsewhere."}  # fmt: skip
+    FOUND: ClassVar = {
+        "students": 40, "handed_in": 12, "graded": 12, "mean_score": 3.25, "median_score": 3.0, "gpu_s": 90.0,
+        "checks": [CHECK, CHECK | {"id": "A.two", "discrimination": None, "note": None, "sentence": ""}],
+        "flaky": [{"id": "A.two", "part": "A", "title": "Two", "differing": 3, "repeated": 9, "runs": 7, "passed": 4,
+                   "examples": [ID]}],
+        "full_marks": {"owners": 12, "reached": 4, "median_s": 5400.0, "p90_s": 36000.0, "median_uploads": 2.5,
+                       "p90_uploads": 6.0, "uploads": []},
+        "stages": [{"stage": "train", "runs": 12, "median_s": 31.5, "p95_s": 40.0, "total_s": 400.0, "gpu_s": 90.0}],
+    }  # fmt: skip
+
+    def test_it_says_how_it_went(self, grader, service):
+        service.on("GET", "/assignments/hw1/statistics", self.FOUND)
+        status, out, err = grader("statistics", "hw1")
+        assert (status, err) == (0, "")
+        assert "12 of 40 students handed in" in out
+        lines = [line.split() for line in out.splitlines()]
+        assert ["A.one", "One", "8%", "12", "-0.70", "inverse"] in lines
+        assert "inverse: Those who pass it do worse elsewhere." in out
+        assert ["A.two", "Two", "3", "9", "7", "4", ID] in lines
+        assert "4 of 12 who handed in; from the first upload 1.5 h (median), 90% within 10.0 h; uploads 2.5" in out
+        assert ["train", "12", "31.5", "40", "400", "1.5"] in lines
+
+    def test_nothing_graded_is_said_too(self, grader, service):
+        nobody = {"owners": 0, "reached": 0, "median_s": None, "p90_s": None, "uploads": []}
+        empty = self.FOUND | {"checks": [], "flaky": [], "stages": [], "full_marks": nobody, "median_score": None}
+        service.on("GET", "/assignments/hw1/statistics", empty)
+        status, out, _ = grader("statistics", "hw1")
+        assert status == 0
+        assert "Full marks: 0 of 0 who handed in." in out
+
+    def test_json_is_the_object(self, grader, service):
+        service.on("GET", "/assignments/hw1/statistics", self.FOUND)
+        assert json.loads(grader("statistics", "hw1", "--json")[1]) == self.FOUND
+
+    def test_whom_it_is_not_for_reads_why(self, grader, service):
+        service.on("GET", "/assignments/hw1/statistics", problem(403, "needs-role", "This is for staff."))
+        status, out, err = grader("statistics", "hw1")
+        assert (status, out) == (2, "")
+        assert "This is for staff." in err
 
 
 class TestUser:

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
+from sqlalchemy import text
 
 from grader.domain.adjustment import WHOLE, Target, TargetKind
 from grader.domain.check import CheckStatus
 from grader.domain.ids import PersonId
-from grader.service import accounts, regrades, submissions
+from grader.service import accounts, regrades, runs, submissions
 from tests.web.desk import ADA, TINA, Desk
-from tests.web.scene import failed, passed
+from tests.web.scene import Scene, failed, passed
+from tests.web.test_pages_similarity import compared
 
 pytestmark = pytest.mark.browser
 
@@ -39,6 +41,7 @@ def pages(desk: Desk) -> dict[str | None, list[str]]:
     scene.reject("Nothing in it.")
     rejected = scene.hand_in(ADA, b"x = 3\n")
     scene.reject("Nothing in it.")
+    _flaky(scene)
     broken = scene.hand_in("Bob Noyce", b"x = 4\n")
     scene.fail("No space left on device.")
     running = scene.hand_in(ADA, b"x = 5\n")
@@ -47,6 +50,9 @@ def pages(desk: Desk) -> dict[str | None, list[str]]:
     waiting = scene.hand_in(TINA, b"x = 6\n")
     open_, answered = _asked(scene, graded.id)
     person = f"/assignments/tiny/people/{scene.people[ADA].id}"
+    compared(scene, scene.database)
+    with scene.database.begin() as work:
+        pair = work.session.execute(text("SELECT min(id) FROM similar_pairs")).scalar_one()
     return {
         None: ["/sign-in", "/nowhere"],
         ADA: [
@@ -56,6 +62,7 @@ def pages(desk: Desk) -> dict[str | None, list[str]]:
         TINA: [
             "/", "/courses/deep", "/courses/deep/roster", "/assignments/tiny", "/assignments/tiny/gradebook",
             "/assignments/tiny/statistics", "/assignments/tiny/late", "/assignments/tiny/rerun", person, f"/submissions/{graded.id}",
+            "/assignments/tiny/similarity", f"/assignments/tiny/similarity/{pair}",
             f"/submissions/{graded.id}?view=student", f"/submissions/{graded.id}/code", f"/submissions/{graded.id}/runs",
             f"/submissions/{broken.id}", "/assignments/tiny/regrades", "/courses/deep/regrades", open_, answered,
             f"/submissions/{waiting.id}",
@@ -75,6 +82,16 @@ def _asked(scene: Any, submission: str) -> tuple[str, str]:
         )
         regrades.answer(work, tina, second.id, granted=True, words="You are right.", points=1.0)
     return f"/regrades/{first.id}", f"/regrades/{second.id}"
+
+
+def _flaky(scene: Scene) -> None:
+    """Full marks, and a rerun that says something else: what the statistics then show."""
+    receipt = scene.hand_in("Bob Noyce", b"x = 0\n")
+    scene.grade()
+    with scene.database.begin() as work:
+        reader = accounts.reader_for(work, PersonId(scene.people[TINA].id))
+        runs.rerun(work, reader, submissions.find(work, reader, receipt.id))
+    scene.grade([failed(check) if check.id == "A.one" else passed(check) for check in scene.plan])
 
 
 @pytest.mark.parametrize("width", ["phone", "desk"])

@@ -76,6 +76,17 @@ def test_no_students_are_no_histogram():
     assert charts.histogram(((0.0, 4.0, 0),), max_score=40) is None
 
 
+def test_uploads_have_a_column_each_and_the_last_says_that_it_holds_all_above():
+    drawn = charts.uploads([(1, 4), (2, 0), (3, 2)])
+    assert [tick.label for tick in drawn.axes.x_ticks] == ["1", "2", "3+"]
+    assert [bar.label for bar in drawn.bars] == ["1", "2", "3 or more"]
+    for tick, bar in zip(drawn.axes.x_ticks, drawn.bars, strict=True):
+        assert tick.at == pytest.approx(bar.x + bar.width / 2)
+    assert drawn.summary == "By uploads until full marks; most, 4, needed 1."
+    assert charts.uploads([]) is None
+    assert charts.uploads([(1, 0), (2, 0)]) is None
+
+
 def a_run(plan, checks, **changes):
     values = {
         "id": RunId("r"), "submission": SubmissionId("s"), "spec_version": "v", "reason": RunReason.UPLOAD,

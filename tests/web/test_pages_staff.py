@@ -10,6 +10,7 @@ import pytest
 
 from grader.domain.course import Role
 from grader.domain.run import RunFacts
+from grader.domain.statistics import FEWEST_RUNS
 from grader.storage.models import MembershipRow
 from tests import builders
 from tests.web.conftest import text_of
@@ -63,7 +64,7 @@ def test_other_courses_staff_see_none_of_it(site, scene, graded):
         "/courses/deep", "/courses/deep/roster", "/assignments/tiny", "/assignments/tiny/gradebook",
         "/assignments/tiny/gradebook/export", "/assignments/tiny/statistics", "/assignments/tiny/rerun",
         f"/assignments/tiny/people/{ada}", f"/submissions/{graded.id}", f"/submissions/{graded.id}/code",
-        f"/submissions/{graded.id}/runs",
+        f"/submissions/{graded.id}/runs", "/assignments/tiny/similarity", "/assignments/tiny/similarity/1",
     ):  # fmt: skip
         answer = otto.get(path)
         assert answer.status_code == 404, path
@@ -147,6 +148,29 @@ def test_statistics_show_scores_and_pass_rates(tina, graded):
     assert "Students by score; most, 1, have" in html
     assert re.search(r"One A\.one\s+0%", text)
     assert re.search(r"Two A\.two\s+100%", text)
+
+
+def test_statistics_name_checks_worth_a_look_and_what_full_marks_and_grading_took(tina, scene):
+    for index in range(FEWEST_RUNS):
+        scene.person(f"Person {index}")
+        scene.hand_in(f"Person {index}", b"x = %d\n" % index)
+        lost = {"A.two", "A.one"} if index < 5 else {"A.two"}
+        scene.grade([failed(check) if check.id in lost else passed(check) for check in scene.plan])
+    one = scene.hand_in("Person 9", b"y = 1\n")
+    for verdict in (passed, failed):
+        scene.grade([verdict(check) if check.id == "A.one" else passed(check) for check in scene.plan])
+        tina.submit(f"/submissions/{one.id}/rerun")
+    scene.grade([passed(check) for check in scene.plan])
+    html = tina.get("/assignments/tiny/statistics").text
+    text = text_of(html)
+    assert "Two A.two, 1 of 10 pass" in text
+    assert "Almost nobody passes it: is the check wrong" in text
+    flaky = text.split("Different verdicts for the same submission", 1)[1]
+    assert re.search(r"One A\.one\s+1\s+1\s+3\s+2", flaky)
+    assert f'href="/submissions/{one.id}/runs"' in html
+    assert re.search(r"Have had full marks\s+1\s+of 10 who handed in", text)
+    assert "By uploads until full marks; most, 1, needed 2." in html
+    assert re.search(r"train\s+13\s", text.split("What grading took", 1)[1])
 
 
 def test_statistics_of_nothing_are_a_page_too(tina, scene):

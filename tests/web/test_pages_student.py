@@ -258,6 +258,7 @@ def test_students_reach_no_page_of_the_staff(site, scene, ada):
     for path in (
         "/courses/deep", "/courses/deep/roster", "/assignments/tiny/gradebook", "/assignments/tiny/gradebook/export",
         "/assignments/tiny/statistics", "/assignments/tiny/rerun", f"/assignments/tiny/people/{bob}",
+        "/assignments/tiny/similarity", "/assignments/tiny/similarity/1",
     ):  # fmt: skip
         answer = ada.get(path)
         assert answer.status_code == 403, path

@@ -1,4 +1,4 @@
-"""The gradebook, its statistics and overrides, as the API writes and reads them."""
+"""The gradebook and overrides, as the API writes and reads them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import Field, StrictBool
 
 from grader.api.access import Words
 from grader.api.schemas.common import Answer, Listed, Mark, PersonWithNumber, Request, Time, person_with_number
-from grader.domain.gradebook import AssignmentStatistics, GradebookPage, GradebookRow
+from grader.domain.gradebook import GradebookPage, GradebookRow
 
 
 class GradebookRowAnswer(Answer):
@@ -38,38 +38,6 @@ class GradebookAnswer(Listed[GradebookRowAnswer]):
     total: int = Field(examples=[412])
 
 
-class HistogramBar(Answer):
-    from_: float = Field(alias="from", examples=[30.0])
-    to: float = Field(examples=[35.0])
-    students: int = Field(examples=[17])
-
-
-class CheckRateAnswer(Answer):
-    """How many of the counting submissions pass a check."""
-
-    id: str
-    part: str
-    title: str
-    passed: int
-    judged: int
-
-
-class StatisticsAnswer(Answer):
-    students: int
-    handed_in: int
-    graded: int
-    mean_score: float | None
-    median_score: float | None
-    histogram: list[HistogramBar]
-    checks: list[CheckRateAnswer]
-    median_grading_s: float | None
-    p95_grading_s: float | None
-    waiting: int
-    being_graded: int
-    failed_runs: int
-    gpu_s: float = Field(default=0.0, description="Seconds of a whole GPU that all trainings took together.")
-
-
 class NewOverride(Request):
     """A person's change to what counts; the reason is kept. `false` is no score, and neither is "4"."""
 
@@ -89,30 +57,6 @@ class MassRerunAnswer(Answer):
 def gradebook_answer(page: GradebookPage) -> GradebookAnswer:
     return GradebookAnswer(
         items=[_row(row) for row in page.rows], next_cursor=page.next_cursor or None, total=page.total
-    )
-
-
-def statistics_answer(statistics: AssignmentStatistics) -> StatisticsAnswer:
-    return StatisticsAnswer(
-        students=statistics.students,
-        handed_in=statistics.handed_in,
-        graded=statistics.graded,
-        mean_score=statistics.mean_score,
-        median_score=statistics.median_score,
-        histogram=[
-            HistogramBar.model_validate({"from": low, "to": high, "students": count})
-            for low, high, count in statistics.histogram
-        ],
-        checks=[
-            CheckRateAnswer(id=rate.id, part=rate.part, title=rate.title, passed=rate.passed, judged=rate.judged)
-            for rate in statistics.checks
-        ],
-        median_grading_s=statistics.median_grading_s,
-        p95_grading_s=statistics.p95_grading_s,
-        waiting=statistics.waiting,
-        being_graded=statistics.being_graded,
-        failed_runs=statistics.failed_runs,
-        gpu_s=statistics.gpu_s,
     )
 
 

@@ -20,7 +20,8 @@ class SandboxProfile:
     `background` starts it with next to no share of a busy processor, until `to_foreground`;
     `gpu` names a device the sandbox may see (its UUID), None for none; `gpu_share` is how much of its memory torch
     may use there, between 0 and 1: a limit for honest code, which student code can undo.
-    `program` is Python source to run in place of the probe: the conformance suite's hostile little programs.
+    `program` is Python source to run in place of the probe: the reader of fingerprints, and the conformance suite's
+    hostile little programs.
     """
 
     memory_bytes: int = 2 * 2**30

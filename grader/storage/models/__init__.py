@@ -22,6 +22,7 @@ from grader.storage.models.runs import (
     StageRow,
     WorkerRow,
 )
+from grader.storage.models.similarity import ComparisonRow, FingerprintRow, SimilarPairRow
 from grader.storage.models.submissions import AuditEventRow, GradebookEntryRow, OverrideRow, SubmissionRow
 from grader.storage.models.support import SchemaSupportRow
 
@@ -33,9 +34,11 @@ __all__ = [
     "Base",
     "CheckResultRow",
     "ChoiceRow",
+    "ComparisonRow",
     "CourseRow",
     "EndedRunsRow",
     "ExtensionRow",
+    "FingerprintRow",
     "GradebookEntryRow",
     "LatePolicyRow",
     "MembershipRow",
@@ -47,6 +50,7 @@ __all__ = [
     "SchemaSupportRow",
     "SessionRow",
     "SignInAttemptRow",
+    "SimilarPairRow",
     "SpecVersionRow",
     "StageRow",
     "SubmissionRow",

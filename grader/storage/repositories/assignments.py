@@ -77,6 +77,12 @@ def of_courses(work: Work, courses: list[CourseId] | None) -> list[OfferedAssign
     return [_assignment(*row) for row in work.session.execute(query)]
 
 
+def by_spec(work: Work, spec_slug: str) -> list[OfferedAssignment]:
+    """Every assignment that versions of this spec judge, in whatever course and term; the newest offer first."""
+    query = _offered().where(SpecVersionRow.spec_slug == spec_slug).order_by(AssignmentRow.id.desc())
+    return [_assignment(*row) for row in work.session.execute(query)]
+
+
 def add(work: Work, *, course: CourseId, slug: str, spec: SpecVersion, title: str, due_at: datetime | None) -> bool:
     """Whether there was no assignment of this slug yet."""
     values = {

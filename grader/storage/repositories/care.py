@@ -14,6 +14,8 @@ from grader.storage.repositories import submissions
 
 # In the order in which nothing is left that a later one refers to.
 _DELETIONS = (
+    "DELETE FROM similar_pairs WHERE one_id = ANY(:submissions) OR other_id = ANY(:submissions)",
+    "DELETE FROM fingerprints WHERE submission_id = ANY(:submissions)",
     "DELETE FROM gradebook_entries WHERE submission_id = ANY(:submissions)",
     "DELETE FROM regrade_requests WHERE submission_id = ANY(:submissions)",
     """DELETE FROM adjustments a USING submissions s WHERE s.id = ANY(:submissions)
@@ -29,6 +31,8 @@ _DELETIONS = (
     "DELETE FROM submissions WHERE id = ANY(:submissions)",
 )
 _EMPTYINGS = (
+    "DELETE FROM similar_pairs WHERE one_id = ANY(:submissions) OR other_id = ANY(:submissions)",
+    "DELETE FROM fingerprints WHERE submission_id = ANY(:submissions)",
     "DELETE FROM progress_events WHERE submission_id = ANY(:submissions)",
     "DELETE FROM artifacts WHERE run_id IN (SELECT id FROM runs WHERE submission_id = ANY(:submissions))",
     """UPDATE check_results SET output = '', detail = ''

@@ -16,6 +16,7 @@ from grader.storage.models import (
     CheckResultRow,
     ChoiceRow,
     ExtensionRow,
+    FingerprintRow,
     PersonRow,
     RegradeRow,
     RunRow,
@@ -157,6 +158,8 @@ def free_shared(work: Work, chosen: Sequence[UUID], person: PersonId, clean: Cal
         row.file_name = clean(row.file_name)
     for choice in choices:
         choice.reason = clean(choice.reason)
+    for made in work.session.scalars(select(FingerprintRow).where(FingerprintRow.submission_id.in_(chosen))):
+        made.pieces, made.problem = _cleaned(made.pieces, clean), clean(made.problem)
     runs = list(work.session.scalars(select(RunRow).where(RunRow.submission_id.in_(chosen))))
     for run in runs:
         run.message, run.notes, run.facts = clean(run.message), _cleaned(run.notes, clean), _cleaned(run.facts, clean)

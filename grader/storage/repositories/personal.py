@@ -65,6 +65,14 @@ _QUERIES = {
                     WHERE run_id IN (SELECT id FROM runs WHERE submission_id = ANY(:submissions))
                     ORDER BY run_id, check_id, name""",
     "events": "SELECT * FROM progress_events WHERE submission_id = ANY(:submissions) ORDER BY id",
+    "fingerprints": """SELECT submission_id, pieces, problem, is_cut, made_at FROM fingerprints
+                       WHERE submission_id = ANY(:submissions) ORDER BY made_at, submission_id""",
+    # Whose the other submission is would be about somebody else.
+    "similar_pairs": """SELECT s.id AS submission_id, a.slug AS compared_for, p.shared,
+                        CASE WHEN s.id = p.one_id THEN p.one_total ELSE p.other_total END AS total
+                        FROM similar_pairs p JOIN submissions s ON s.id IN (p.one_id, p.other_id)
+                        JOIN assignments a ON a.id = p.assignment_id
+                        WHERE s.id = ANY(:submissions) ORDER BY p.id, s.id""",
     "audit": """SELECT at, action, subject, detail, person_id = :person AS done_by_me FROM audit_events
                 WHERE person_id = :person OR subject = 'person:' || CAST(:person AS integer)
                    OR subject LIKE 'gradebook:%:' || CAST(:person AS integer)

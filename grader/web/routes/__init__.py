@@ -13,10 +13,11 @@ from grader.web.routes import (
     late,
     regrades,
     sign_in,
+    similarity,
     submissions,
     tokens,
 )
 
 router = APIRouter(include_in_schema=False)
-for part in (sign_in, home, assignments, submissions, grading, gradebook, late, regrades, courses, tokens):
+for part in (sign_in, home, assignments, submissions, grading, gradebook, late, regrades, similarity, courses, tokens):
     router.include_router(part.router)

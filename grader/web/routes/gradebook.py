@@ -14,9 +14,10 @@ from starlette.responses import RedirectResponse, Response
 
 from grader.domain.course import Course, Reader
 from grader.domain.errors import BadRequest, GraderError, InputError, UnknownThing
-from grader.domain.gradebook import CheckRate, GradebookQuery, GradebookRow, GradebookSort
+from grader.domain.gradebook import GradebookQuery, GradebookRow, GradebookSort
 from grader.domain.grading import OfferedAssignment, RunState
 from grader.domain.ids import PersonId
+from grader.domain.statistics import FEWEST_RUNS, CheckNote, CheckRate
 from grader.http import problems
 from grader.http.exports import ExportName, export_gradebook
 from grader.http.services import Services
@@ -122,6 +123,10 @@ def statistics(request: Request, slug: SlugInPath, visitor: TheVisitor, services
         histogram=charts.histogram(figures.histogram, max_score=offered.spec.definition.max_points),
         groups=_by_part(figures.checks, offered),
         hardest=sorted(figures.checks, key=_share)[:_HARDEST],
+        doubtful=[check for check in figures.checks if check.note in (CheckNote.HARDLY_PASSED, CheckNote.INVERSE)],
+        too_easy=[check for check in figures.checks if check.note is CheckNote.ALWAYS_PASSED],
+        fewest=FEWEST_RUNS,
+        uploads=charts.uploads(figures.full_marks.uploads),
     )
 
 
