@@ -306,6 +306,17 @@ def test_a_roster_that_cannot_be_read_changes_nothing_and_says_why(ines, content
     assert said.lower() in text_of(answer.text).lower()
 
 
+def test_every_wrong_line_of_a_roster_is_shown_and_nothing_can_be_applied(ines):
+    content = b"email,name,section\nada.lovelace@example.org,Ada Lovelace,noon\nnobody,B,\n,C,\n"
+    answer = ines.post("/courses/deep/roster", data={"csrf": ines.csrf}, files={"roster": ("r.csv", content)})
+    text = text_of(answer.text)
+    assert answer.status_code == 422
+    assert "2 lines have to be mended" in text
+    assert "Line 3: “nobody”" in text and "Line 4 has no e-mail address" in text
+    assert "ada.lovelace@example.org: section morning → noon" in text
+    assert "Apply the roster" not in text
+
+
 def test_assistants_read_the_roster_and_do_not_change_it(tina):
     assert "Import a roster" not in text_of(tina.get("/courses/deep/roster").text)
     assert tina.submit("/courses/deep/roster", content=ROSTER, apply="1").status_code == 403

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from fastapi import APIRouter
@@ -13,7 +14,7 @@ from grader.http import problems
 from grader.http.services import Services
 from grader.service import assignments, courses, gradebook, submissions
 from grader.service.accounts import SignedIn
-from grader.service.courses import RosterChange
+from grader.service.courses import RosterChange, RosterFile
 from grader.web.access import SlugInPath, TheCommand, TheServices, TheVisitor, Words
 from grader.web.render import page
 
@@ -54,19 +55,32 @@ def import_roster(request: Request, slug: SlugInPath, command: TheCommand, servi
     """Show what a roster would change; apply it when it comes again with the reader's consent."""
     content = command.form.file("roster") or command.form.exact("content").encode("utf-8", "replace")
     removes, applies = command.form.is_set("remove_missing"), command.form.is_set("apply")
+    domain = command.form.line("email_domain", limit=200)
     reader = command.visitor.reader
     try:
         text = _text(content)
         with services.database.begin() as work:
             course = courses.course_of(work, reader, slug)
-            reader.require_instructor(course.id)
-            lines = courses.read_roster(content)
-            change = courses.import_roster(work, reader, course, lines, remove_missing=removes, preview=not applies)
+            file, change = courses.apply_roster(
+                work, reader, course, content, email_domain=domain, remove_missing=removes, dry_run=not applies
+            )
     except InputError as problem:
         return _roster(request, services, command.visitor, slug, problem=problem)
     if applies:
         return RedirectResponse(f"/courses/{slug}/roster?done=1", status_code=HTTPStatus.SEE_OTHER)
-    return _roster(request, services, command.visitor, slug, preview=change, content=text, removes=removes)
+    would = _Would(file=file, change=change, content=text, removes=removes, domain=domain)
+    return _roster(request, services, command.visitor, slug, would=would)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Would:
+    """What a roster would do, and what has to come again to have it done."""
+
+    file: RosterFile
+    change: RosterChange
+    content: str
+    removes: bool
+    domain: str
 
 
 def _text(content: bytes) -> str:
@@ -88,9 +102,7 @@ def _roster(
     slug: str,
     *,
     problem: InputError | None = None,
-    preview: RosterChange | None = None,
-    content: str = "",
-    removes: bool = False,
+    would: _Would | None = None,
     done: str = "",
 ) -> Response:
     with services.database.begin() as work:
@@ -100,13 +112,17 @@ def _roster(
         request,
         "roster.html",
         visitor=visitor,
-        status=HTTPStatus.OK if problem is None else problems.status_of(type(problem)),
+        status=_status(problem, would),
         course=course,
         members=members,
         is_instructor=visitor.reader.is_instructor(course.id),
         problem="" if problem is None else problems.detail_of(problem),
-        preview=preview,
-        content=content,
-        removes=removes,
+        would=would,
         done=bool(done),
     )
+
+
+def _status(problem: InputError | None, would: _Would | None) -> int:
+    if problem is not None:
+        return problems.status_of(type(problem))
+    return HTTPStatus.UNPROCESSABLE_ENTITY if would is not None and would.file.problems else HTTPStatus.OK
