@@ -45,6 +45,7 @@ for _name, _command, _panel in (
     ("erase-student", personal.erase_student, _SERVICE),
 ):
     app.command(_name, rich_help_panel=_panel)(_command)
+courses.app.command("gradebook")(gradebook.term)
 app.add_typer(spec.app, name="spec", rich_help_panel=_HERE)
 app.add_typer(roster.app, name="roster", rich_help_panel=_CLIENT)
 app.add_typer(courses.app, name="course", rich_help_panel=_CLIENT)

@@ -131,7 +131,10 @@ def read_file(content: bytes, *, email_domain: str = "") -> RosterFile:
     """
     domain = _domain(email_domain)
     rows = _rows(_text(content))
-    header = next(rows, None)
+    try:
+        header = next(rows, None)
+    except _NoCsv as error:
+        raise BadRoster(str(error)) from error
     if header is None:
         raise BadRoster("The roster is empty; it begins with a line that names its columns, such as email,name.")
     columns = _columns(*header, email_domain=domain)
@@ -167,8 +170,8 @@ def _readable(rows: Iterator[tuple[int, list[str]]], problems: list[RosterProble
         problems.append(RosterProblem(error.line, str(error)))
 
 
-class _NoCsv(BadRoster):
-    """A line cannot be read as CSV."""
+class _NoCsv(ValueError):
+    """A line cannot be read as CSV; its text is the sentence."""
 
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(f"Line {line} cannot be read as CSV ({reason}); look at its quotes.")

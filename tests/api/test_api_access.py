@@ -30,6 +30,8 @@ CALLS = [
     ("POST", "/assignments/{slug}/rerun", "grade"),
     ("GET", "/assignments/{slug}/gradebook", "read"),
     ("GET", "/assignments/{slug}/gradebook?format=csv", "read"),
+    ("GET", "/courses/{course}/gradebook", "read"),
+    ("GET", "/courses/{course}/gradebook?format=moodle", "read"),
     ("GET", "/assignments/{slug}/statistics", "read"),
     ("PUT", "/assignments/{slug}/overrides/1", "grade"),
     ("DELETE", "/assignments/{slug}/overrides/1?reason=x", "grade"),

@@ -38,7 +38,7 @@ def test_there_are_the_commands_we_think_there_are():
     assert set(COMMANDS) == {
         "grader grade", "grader doctor", "grader spec list", "grader spec check", "grader spec calibrate",
         "grader login", "grader submit", "grader status", "grader rerun", "grader gradebook", "grader export",
-        "grader roster import", "grader roster list", "grader course create", "grader course list", "grader course offer",
+        "grader roster import", "grader roster list", "grader course create", "grader course list", "grader course offer", "grader course gradebook",
         "grader user create", "grader user list", "grader user password",
         "grader token create", "grader token list", "grader token revoke",
         "grader up", "grader demo", "grader serve", "grader worker", "grader sweep", "grader db upgrade", "grader db version",

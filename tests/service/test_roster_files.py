@@ -98,6 +98,11 @@ class TestWhoseFileItIs:
             read("Group Name,Points\nx,1\n")
 
 
+def test_a_header_that_is_no_csv_is_told():
+    with pytest.raises(BadRoster, match="Line 1 cannot be read as CSV"):
+        read('email,"name\n')
+
+
 class TestEveryProblem:
     TEXT = 'email,name,role\na@b.org,A,\nnobody,B,\nc@b.org,,\nA@b.org,D,king\nA@b.org,D,\n"x,y\n'
 

@@ -60,7 +60,8 @@ def test_other_courses_staff_see_none_of_it(site, scene, graded):
     otto = site.browser("Otto Other", scene)
     ada = scene.people[ADA].id
     for path in (
-        "/courses/deep", "/courses/deep/roster", "/assignments/tiny", "/assignments/tiny/gradebook",
+        "/courses/deep", "/courses/deep/roster", "/courses/deep/gradebook",
+        "/courses/deep/gradebook/export", "/assignments/tiny", "/assignments/tiny/gradebook",
         "/assignments/tiny/gradebook/export", "/assignments/tiny/statistics", "/assignments/tiny/rerun",
         f"/assignments/tiny/people/{ada}", f"/submissions/{graded.id}", f"/submissions/{graded.id}/code",
         f"/submissions/{graded.id}/runs",

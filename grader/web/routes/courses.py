@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Literal
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -11,10 +12,12 @@ from starlette.responses import RedirectResponse, Response
 
 from grader.domain.errors import BadRequest, BadRoster, InputError
 from grader.http import problems
+from grader.http.exports import ExportName, export_term
 from grader.http.services import Services
 from grader.service import assignments, courses, gradebook, submissions
 from grader.service.accounts import SignedIn
 from grader.service.courses import RosterChange, RosterFile
+from grader.service.term import term_gradebook
 from grader.web.access import SlugInPath, TheCommand, TheServices, TheVisitor, Words
 from grader.web.render import page
 
@@ -41,6 +44,29 @@ def show(request: Request, slug: SlugInPath, visitor: TheVisitor, services: TheS
         counts=counts,
         now=now,
     )
+
+
+@router.get("/courses/{slug}/gradebook")
+def term(request: Request, slug: SlugInPath, visitor: TheVisitor, services: TheServices) -> Response:
+    """Every assignment of the course, one line for each student. Staff only."""
+    with services.database.begin() as work:
+        course = courses.course_of(work, visitor.reader, slug)
+        book = term_gradebook(work, visitor.reader, course)
+    return page(request, "term.html", visitor=visitor, course=course, book=book)
+
+
+@router.get("/courses/{slug}/gradebook/export")
+def export(
+    slug: SlugInPath,
+    visitor: TheVisitor,
+    services: TheServices,
+    form: Literal["csv", "canvas", "moodle", "gradescope"] = "csv",
+) -> Response:
+    """The whole term's gradebook as a file."""
+    name: ExportName = form
+    with services.database.begin() as work:
+        course = courses.course_of(work, visitor.reader, slug)
+        return export_term(work, visitor.reader, course, name)
 
 
 @router.get("/courses/{slug}/roster")
