@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from grader.api import assignments, courses, events, gradebook, health, people, reference, submissions
+from grader.api import assignments, courses, events, gradebook, health, notices, people, reference, submissions
 from grader.http.edge import API_PREFIX
 
 router = APIRouter()
-for _noun in (people, assignments, submissions, events, gradebook, courses, health):
+for _noun in (people, assignments, submissions, events, gradebook, courses, notices, health):
     router.include_router(_noun.router, prefix=API_PREFIX)
 router.include_router(reference.router, include_in_schema=False)
 # Where whoever runs the service looks first.

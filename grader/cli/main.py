@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from grader.cli import demo, doctor, grade, spec
-from grader.cli.client import courses, gradebook, login, people, rerun, roster, submit, tokens
+from grader.cli.client import courses, gradebook, login, notices, people, rerun, roster, submit, tokens
 from grader.cli.exits import tell
 from grader.cli.host import backup, personal, services, up
 from grader.domain.errors import BadArguments
@@ -34,6 +34,7 @@ for _name, _command, _panel in (
     ("rerun", rerun.rerun, _CLIENT),
     ("gradebook", gradebook.gradebook, _CLIENT),
     ("export", gradebook.export, _CLIENT),
+    ("mail", notices.mail, _CLIENT),
     ("up", up.up, _SERVICE),
     ("demo", demo.demo, _SERVICE),
     ("serve", services.serve, _SERVICE),
@@ -49,6 +50,7 @@ courses.app.command("gradebook")(gradebook.term)
 app.add_typer(spec.app, name="spec", rich_help_panel=_HERE)
 app.add_typer(roster.app, name="roster", rich_help_panel=_CLIENT)
 app.add_typer(courses.app, name="course", rich_help_panel=_CLIENT)
+app.add_typer(notices.app, name="webhook", rich_help_panel=_CLIENT)
 app.add_typer(people.app, name="user", rich_help_panel=_CLIENT)
 app.add_typer(tokens.app, name="token", rich_help_panel=_CLIENT)
 app.add_typer(personal.retention_app, name="retention", rich_help_panel=_SERVICE)

@@ -39,6 +39,8 @@ def test_there_are_the_commands_we_think_there_are():
         "grader grade", "grader doctor", "grader spec list", "grader spec check", "grader spec calibrate",
         "grader login", "grader submit", "grader status", "grader rerun", "grader gradebook", "grader export",
         "grader roster import", "grader roster list", "grader course create", "grader course list", "grader course offer", "grader course gradebook",
+        "grader webhook add", "grader webhook list", "grader webhook remove", "grader webhook enable", "grader webhook test",
+        "grader webhook log", "grader mail",
         "grader user create", "grader user list", "grader user password",
         "grader token create", "grader token list", "grader token revoke",
         "grader up", "grader demo", "grader serve", "grader worker", "grader sweep", "grader db upgrade", "grader db version",

@@ -2,6 +2,7 @@
 
 from grader.storage.models.assignments import AssignmentRow, SpecVersionRow
 from grader.storage.models.base import Base
+from grader.storage.models.notices import DeliveryRow, MailRefusalRow, NoticeRow, WebhookRow
 from grader.storage.models.people import (
     CourseRow,
     MembershipRow,
@@ -30,9 +31,12 @@ __all__ = [
     "Base",
     "CheckResultRow",
     "CourseRow",
+    "DeliveryRow",
     "EndedRunsRow",
     "GradebookEntryRow",
+    "MailRefusalRow",
     "MembershipRow",
+    "NoticeRow",
     "OverrideRow",
     "PersonRow",
     "ProgressEventRow",
@@ -45,5 +49,6 @@ __all__ = [
     "SubmissionRow",
     "TeamRow",
     "TokenRow",
+    "WebhookRow",
     "WorkerRow",
 ]

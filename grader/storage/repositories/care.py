@@ -14,6 +14,7 @@ from grader.storage.repositories import submissions
 
 # In the order in which nothing is left that a later one refers to.
 _DELETIONS = (
+    "DELETE FROM notices WHERE submission_id = ANY(:submissions)",
     "DELETE FROM gradebook_entries WHERE submission_id = ANY(:submissions)",
     "DELETE FROM progress_events WHERE submission_id = ANY(:submissions)",
     "DELETE FROM artifacts WHERE run_id IN (SELECT id FROM runs WHERE submission_id = ANY(:submissions))",
