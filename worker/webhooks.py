@@ -70,12 +70,13 @@ class WebhookSender:
         try:
             connection.request("POST", destination.target, body=body, headers=headers)
             status = connection.getresponse().status
+        except (OSError, http.client.HTTPException) as error:
+            raise (TimeoutError() if connection.was_cut else error) from error
+        else:
             if connection.was_cut:
                 # What there is of an answer that was cut reads like a whole one.
                 raise TimeoutError
             return status
-        except (OSError, http.client.HTTPException) as error:
-            raise (TimeoutError() if connection.was_cut else error) from error
         finally:
             watch.cancel()
             connection.close()
