@@ -47,15 +47,15 @@ def pages(desk: Desk) -> dict[str | None, list[str]]:
         None: ["/sign-in", "/nowhere"],
         ADA: [
             "/", "/assignments/tiny", "/tokens", f"/submissions/{graded.id}", f"/submissions/{graded.id}/receipt",
-            f"/submissions/{rejected.id}", f"/submissions/{running.id}",
+            f"/submissions/{rejected.id}", f"/submissions/{running.id}", "/mail",
         ],
         TINA: [
             "/", "/courses/deep", "/courses/deep/roster", "/assignments/tiny", "/assignments/tiny/gradebook",
             "/assignments/tiny/statistics", "/assignments/tiny/rerun", person, f"/submissions/{graded.id}",
             f"/submissions/{graded.id}?view=student", f"/submissions/{graded.id}/code", f"/submissions/{graded.id}/runs",
-            f"/submissions/{broken.id}", f"/submissions/{waiting.id}",
+            f"/submissions/{broken.id}", f"/submissions/{waiting.id}", "/courses/deep/gradebook",
         ],
-        "Ines Instructor": ["/courses/deep/roster"],
+        "Ines Instructor": ["/courses/deep/roster", "/courses/deep/notices"],
     }  # fmt: skip
 
 
