@@ -131,6 +131,7 @@ def _page(
         course=course,
         webhooks=registered,
         log=log,
+        most=_SHOWN,
         made=made,
         problem="" if problem is None else problems.detail_of(problem),
         is_instructor=reader.is_instructor(course.id),
