@@ -20,6 +20,8 @@ from worker.monitor import MetricsAddress
 MOST_JOBS = 64
 # More sandboxes than this on one GPU have no memory left to compute in.
 MOST_SHARES = 16
+# Two weeks before, nothing is due soon; and a reminder is kept for less than a term (`grader.domain.notices.KEPT`).
+_MOST_HOURS = 336
 
 
 class BadWorkerSettings(SetupError):
@@ -99,8 +101,15 @@ def sweep_settings(environment: Mapping[str, str], *, every_s: float | None) -> 
         metrics=_metrics_address(environment),
         networks=_networks(environment),
         mail=_mail(environment),
-        due_soon_h=_number(environment, "GRADER_DUE_SOON_H", 24, at_least=0),
+        due_soon_h=_due_soon_h(environment),
     )
+
+
+def _due_soon_h(environment: Mapping[str, str]) -> float:
+    hours = _number(environment, "GRADER_DUE_SOON_H", 24, at_least=0)
+    if hours > _MOST_HOURS:
+        raise BadWorkerSettings(f"GRADER_DUE_SOON_H should be at most {_MOST_HOURS}, but is {hours:g}.")
+    return hours
 
 
 def _networks(environment: Mapping[str, str]) -> tuple[Network, ...]:

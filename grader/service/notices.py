@@ -40,6 +40,7 @@ _EACH = 3
 _EXPANDED_AT_ONCE = 500
 _LONGEST_LOG = 200
 _LONGEST_WORD = 100
+_RECENTLY = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,14 @@ class Round:
 
     parcels: tuple[Parcel, ...]
     has_more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """Deliveries that were given up within a week, and webhooks that are disabled."""
+
+    given_up: int
+    disabled: int
 
 
 def tell(
@@ -148,6 +157,14 @@ def log(
     if state not in ("", *DeliveryState):
         raise BadRequest("A delivery's state is waiting, delivered, given_up or dropped.")
     return notices.log_of(work, course.id, state=state, webhook=webhook, limit=min(limit, _LONGEST_LOG))
+
+
+def trouble(work: Work, reader: Reader, course: Course) -> Trouble:
+    """What staff should look at. Staff with scope read. Raises NeedsRole, NeedsScope."""
+    reader.require_staff(course.id)
+    reader.require_scope(Scope.READ)
+    disabled = sum(one.disabled_at is not None for one in webhooks.listed(work, course.id))
+    return Trouble(given_up=notices.given_up(work, course.id, _RECENTLY), disabled=disabled)
 
 
 def mail_choices(work: Work, reader: Reader) -> dict[NoticeKind, bool]:

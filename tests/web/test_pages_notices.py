@@ -68,6 +68,7 @@ def test_what_could_not_be_delivered_is_shown_with_its_reason(scene, ines):
     assert "It answered &lt;b&gt;500" in html
     assert "failing since" in text
     assert scene.people[ADA].email in text
+    assert "2 deliveries were given up in the last week" in text_of(ines.get("/courses/deep").text)
     assert "Nothing of that state" in text_of(ines.get(f"{HERE}?state=delivered").text)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 import time
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Self
 
 from aiosmtpd.controller import Controller
@@ -28,7 +30,9 @@ class Call:
 class Receiver:
     """A webhook's other end. `answers` are the statuses it gives, the last one for ever; "hang" never answers."""
 
-    def __init__(self, *answers: int | str, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, *answers: int | str, headers: dict[str, str] | None = None, certificate: Path | None = None
+    ) -> None:
         self.answers = list(answers) or [204]
         self.calls: list[Call] = []
         receiver = self
@@ -62,6 +66,11 @@ class Receiver:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self._server.handle_error = lambda *_: None
         self._server.daemon_threads = True
         self._server.block_on_close = False
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)

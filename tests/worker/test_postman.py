@@ -8,8 +8,13 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from sqlalchemy import text
 from standardwebhooks.webhooks import Webhook
 
@@ -34,6 +39,30 @@ def mail_at(port, **overrides):
         "sender": "grader@example.org", "public_url": "https://g.example.org",
     }  # fmt: skip
     return Mailer(MailSettings(**(values | overrides)), patience_s=2)
+
+
+def a_certificate(folder, name):
+    """A key and a certificate for this name that vouches for itself, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / f"{name}.pem"
+    pem = serialization.Encoding.PEM
+    plain = serialization.NoEncryption()
+    path.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain) + made.public_bytes(pem))
+    return path
 
 
 class Post:
@@ -186,8 +215,18 @@ class TestWebhooks:
             post.go_round()
             assert len(receiver.calls) == 1 and len(asked) == 1
 
-    def test_tls_is_held_against_the_name(self, post, tmp_path):
-        """A server with a certificate that nobody vouches for is not told anything."""
+    @pytest.mark.parametrize(("name", "delivered"), [("localhost", True), ("example.org", False)])
+    def test_a_certificate_is_held_against_the_name(self, post, tmp_path, monkeypatch, name, delivered):
+        certificate = a_certificate(tmp_path, name)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        with Receiver(certificate=certificate) as receiver:
+            post.register(receiver.url.replace("http://127.0.0.1", "https://localhost"))
+            post.tell(mails=False)
+            post.go_round()
+            assert len(receiver.calls) == delivered
+        assert ("certificate" in post.log()[0].problem) is not delivered
+
+    def test_one_that_speaks_no_tls_is_told_nothing(self, post):
         with Receiver() as receiver:
             networks = LOOPBACK
             with post.database.begin() as work:
@@ -323,6 +362,7 @@ class TestSettings:
             ({"GRADER_SMTP_URL": "smtps://h", "GRADER_MAIL_FROM": "a@b.c\r\nBcc: d@e.f"}, "GRADER_MAIL_FROM"),
             ({"GRADER_WEBHOOK_NETWORKS": "everywhere"}, "GRADER_WEBHOOK_NETWORKS"),
             ({"GRADER_DUE_SOON_H": "soon"}, "GRADER_DUE_SOON_H"),
+            ({"GRADER_DUE_SOON_H": "1000"}, "GRADER_DUE_SOON_H"),
         ],
     )
     def test_what_cannot_be_used_is_told_and_no_password_with_it(self, given, named):

@@ -234,6 +234,14 @@ def log_of(work: Work, course: CourseId, *, state: str, webhook: int | None, lim
     ]  # fmt: skip
 
 
+def given_up(work: Work, course: CourseId, within: timedelta) -> int:
+    """How many deliveries of the course were given up within this time."""
+    query = """SELECT count(*) FROM deliveries d JOIN notices n ON n.id = d.notice_id
+               WHERE n.course_id = :course AND d.state = 'given_up'
+                 AND d.ended_at > clock_timestamp() - CAST(:within AS interval)"""
+    return int(work.session.execute(text(query), {"course": course, "within": within}).scalar_one())
+
+
 def refusals(work: Work, person: PersonId) -> set[NoticeKind]:
     rows = work.session.execute(text("SELECT kind FROM mail_refusals WHERE person_id = :person"), {"person": person})
     known = {kind.value for kind in NoticeKind}
