@@ -62,12 +62,12 @@ def enable_webhook(course: SlugInPath, webhook: NumberInPath, reader: MayManage,
     return Response(status_code=204)
 
 
-@router.post("/courses/{course}/webhooks/{webhook}/test", status_code=202, responses=problems(404))
+@router.post("/courses/{course}/webhooks/{webhook}/test", status_code=204, responses=problems(404))
 def send_test(course: SlugInPath, webhook: NumberInPath, reader: MayManage, services: TheServices) -> Response:
     """Have `webhook.test` delivered to it; the log says how that went. Instructors only."""
     with services.database.begin() as work:
         webhooks.send_test(work, reader, courses.course_of(work, reader, course), webhook)
-    return Response(status_code=202)
+    return Response(status_code=204)
 
 
 @router.get("/courses/{course}/deliveries", responses=problems(404))

@@ -47,7 +47,7 @@ def pages(desk: Desk) -> dict[str | None, list[str]]:
         None: ["/sign-in", "/nowhere"],
         ADA: [
             "/", "/assignments/tiny", "/tokens", f"/submissions/{graded.id}", f"/submissions/{graded.id}/receipt",
-            f"/submissions/{rejected.id}", f"/submissions/{running.id}", "/mail",
+            f"/submissions/{rejected.id}", "/mail", f"/submissions/{running.id}",
         ],
         TINA: [
             "/", "/courses/deep", "/courses/deep/roster", "/assignments/tiny", "/assignments/tiny/gradebook",
