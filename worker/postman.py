@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 _AT_THE_SAME_TIME = 8
 _FORGET_EVERY_S = 3600.0
+# Looking through everybody who has not handed in is more than the rest together, and a minute is no matter.
+_REMIND_EVERY_S = 60.0
 _LONGEST_PAUSE_S = 30.0
 
 
@@ -61,6 +63,7 @@ class Postman:
         self._due_soon = due_soon
         self._ended = ended
         self._forget_at = 0.0
+        self._remind_at = 0.0
         self._senders = ThreadPoolExecutor(_AT_THE_SAME_TIME, thread_name_prefix="postman")
 
     def __enter__(self) -> Self:
@@ -72,8 +75,12 @@ class Postman:
 
     def go_round(self) -> bool:
         """Look once and deliver what is due; whether there may be more at once. Raises DatabaseBusy."""
+        due_soon = None
+        if time.monotonic() >= self._remind_at:
+            due_soon = self._due_soon
+            self._remind_at = time.monotonic() + _REMIND_EVERY_S
         with self._database.begin() as work:
-            found = notices.look(work, with_mail=self._mail is not None, due_soon=self._due_soon)
+            found = notices.look(work, with_mail=self._mail is not None, due_soon=due_soon)
             if time.monotonic() >= self._forget_at:
                 notices.forget_old(work)
                 self._forget_at = time.monotonic() + _FORGET_EVERY_S

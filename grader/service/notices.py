@@ -41,6 +41,8 @@ _EXPANDED_AT_ONCE = 500
 _LONGEST_LOG = 200
 _LONGEST_WORD = 100
 _RECENTLY = timedelta(days=7)
+# A webhook that fails is left alone for a quarter of the time that it has failed, and for no longer than this.
+_LONGEST_REST = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,11 +129,15 @@ def record(work: Work, outcomes: Sequence[tuple[Parcel, Outcome]]) -> None:
 
 
 def _note_failure(work: Work, parcel: Parcel, outcome: Outcome, problem: str) -> None:
+    """What else waits for the webhook waits, too: it would only fail, and keep others from being told."""
     assert parcel.webhook is not None
-    since = webhooks.note_failed(work, parcel.webhook, DISABLE_AFTER)
-    if not outcome.is_gone and since is None:
+    failing = webhooks.note_failed(work, parcel.webhook)
+    is_long = failing.since >= DISABLE_AFTER
+    if failing.is_disabled or not (is_long or outcome.is_gone):
+        pause = max(failing.since / 4, timedelta(seconds=pause_s(1, 1.0)))
+        notices.postpone_all_of(work, parcel.webhook, min(pause, _LONGEST_REST))
         return
-    why = problem if since is None else f"Every delivery has failed for {DISABLE_AFTER.days} days; the last: {problem}"
+    why = f"Every delivery has failed for {DISABLE_AFTER.days} days; the last: {problem}" if is_long else problem
     webhooks.disable(work, parcel.webhook, why)
     notices.give_up_all_of(work, parcel.webhook, "The webhook was disabled.")
     audit.note(work, None, "disable webhook", f"webhook:{parcel.webhook}", why)

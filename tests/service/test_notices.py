@@ -288,6 +288,39 @@ class TestTryingAgain:
         assert sum(one.url == URL for one in first) == 3
         assert sum(one.url != URL for one in first) == 1
 
+    def test_what_waits_for_a_webhook_that_fails_waits_too_and_comes_when_it_is_well(self, office):
+        office.register()
+        for _ in range(10):
+            office.tell(mails=False)
+        failed = office.look()
+        office.record(*((call, Outcome(problem="It answered 500.")) for call in failed))
+        assert office.look() == ()
+        office.later(seconds=15)
+        office.record(*((call, Outcome()) for call in office.look()))
+        seen = []
+        while found := office.look():
+            seen += found
+            office.record(*((call, Outcome()) for call in found))
+        assert {line.state for line in office.log()} == {DeliveryState.DELIVERED}
+
+    def test_the_longer_it_fails_the_longer_it_is_left_alone(self, office):
+        office.register()
+        office.tell(mails=False)
+        (first,) = office.look()
+        office.record((first, Outcome(problem="It answered 500.")))
+        office.later(minutes=40)
+        office.tell(mails=False)
+        again = office.look()
+        office.record(*((call, Outcome(problem="It answered 500.")) for call in again))
+        office.tell(mails=False)
+        # The newest is free to go at once, and is what finds out whether it is well again.
+        (newest,) = office.look()
+        office.record((newest, Outcome(problem="It answered 500.")))
+        office.later(minutes=9)
+        assert office.look() == ()
+        office.later(minutes=2)
+        assert office.look()
+
     def test_two_sweeps_take_no_parcel_twice(self, office):
         for _ in range(5):
             office.tell()

@@ -189,6 +189,16 @@ def try_again(work: Work, delivery: UUID, *, attempt: int, pause: timedelta, pro
     )
 
 
+def postpone_all_of(work: Work, webhook: int, pause: timedelta) -> None:
+    """What waits for a webhook that has just failed waits for so long at least."""
+    work.session.execute(
+        text("""UPDATE deliveries
+                SET not_before = greatest(not_before, clock_timestamp() + CAST(:pause AS interval))
+                WHERE webhook_id = :webhook AND state = 'waiting'"""),
+        {"webhook": webhook, "pause": pause},
+    )
+
+
 def give_up_late(work: Work) -> int:
     """Those whose time is over and that nobody tries at this moment; how many."""
     return _count(

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, insert, select, text, update
 
@@ -52,16 +52,20 @@ def note_delivered(work: Work, webhook: int) -> None:
     change(work, webhook, failing_since=None, last_delivered_at=func.clock_timestamp())
 
 
-def note_failed(work: Work, webhook: int, disable_after: timedelta) -> datetime | None:
-    """Since when it fails, where that is longer than this and it was not disabled for it yet; else None."""
+class Failing(NamedTuple):
+    """For how long a webhook has failed without a delivery between, and whether it was disabled for it before."""
+
+    since: timedelta
+    is_disabled: bool
+
+
+def note_failed(work: Work, webhook: int) -> Failing:
     row = work.session.execute(
         text("""UPDATE webhooks SET failing_since = coalesce(failing_since, clock_timestamp()) WHERE id = :id
-                RETURNING CASE WHEN disabled_at IS NULL
-                    AND failing_since <= clock_timestamp() - CAST(:after AS interval) THEN failing_since END"""),
-        {"id": webhook, "after": disable_after},
+                RETURNING clock_timestamp() - failing_since, disabled_at IS NOT NULL"""),
+        {"id": webhook},
     ).one()
-    since: datetime | None = row[0]
-    return since
+    return Failing(row[0], row[1])
 
 
 def _webhook(row: WebhookRow, email: str | None) -> Webhook:
