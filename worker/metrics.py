@@ -100,6 +100,10 @@ class SweepMetrics:
             "grader_deliveries", "Attempts to deliver a notice, by how they ended.", ["channel", "ending"],
             registry=self.registry,
         )  # fmt: skip
+        # An alert compares two of them, so that each is there from the beginning.
+        for channel in Channel:
+            for ending in ("delivered", "failed"):
+                self.deliveries.labels(channel=channel.value, ending=ending)
         self.registry.register(
             Figures(lambda: [GaugeMetricFamily("grader_sweep_healthy", "1 while /healthz says so.", float(healthy()))])
         )
