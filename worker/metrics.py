@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from grader.domain.check import Stage
 from grader.domain.ending import EndingReason
+from grader.domain.notices import Channel
 
 # A unit stage is a second or two, a training minutes, and nothing may take more than an hour or so.
 _BUCKETS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0)
@@ -95,9 +96,20 @@ class SweepMetrics:
             "grader_sweep_failed", "Runs that failed because every try fell silent.", registry=self.registry
         )
         self.woken = Counter("grader_sweep_woken", "Wake-ups asked for what waits.", registry=self.registry)
+        self.deliveries = Counter(
+            "grader_deliveries", "Attempts to deliver a notice, by how they ended.", ["channel", "ending"],
+            registry=self.registry,
+        )  # fmt: skip
+        # An alert compares two of them, so that each is there from the beginning.
+        for channel in Channel:
+            for ending in ("delivered", "failed"):
+                self.deliveries.labels(channel=channel.value, ending=ending)
         self.registry.register(
             Figures(lambda: [GaugeMetricFamily("grader_sweep_healthy", "1 while /healthz says so.", float(healthy()))])
         )
+
+    def delivery_ended(self, channel: Channel, delivered: bool) -> None:
+        self.deliveries.labels(channel=channel.value, ending="delivered" if delivered else "failed").inc()
 
 
 class Figures(Collector):

@@ -6,17 +6,22 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
 
 from grader.domain.errors import SetupError
 from grader.domain.grading import Queue
 from grader.kit.addresses import BadAddress, address
+from grader.kit.destinations import BadDestination, Network, networks_of
 from grader.kit.environment import unknown_variables
+from worker.mail import MailSettings
 from worker.monitor import MetricsAddress
 
 # No machine grades more at once, and each slot holds a database connection and a warm sandbox.
 MOST_JOBS = 64
 # More sandboxes than this on one GPU have no memory left to compute in.
 MOST_SHARES = 16
+# Two weeks before, nothing is due soon; and a reminder is kept for less than a term (`grader.domain.notices.KEPT`).
+_MOST_HOURS = 336
 
 
 class BadWorkerSettings(SetupError):
@@ -50,12 +55,19 @@ class WorkerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepSettings:
-    """`every_s` is the pause between two sweeps in seconds."""
+    """`every_s` is the pause between two sweeps in seconds.
+
+    Webhooks may reach `networks` though they are not public. Without `mail` none is sent; students are reminded
+    `due_soon_h` hours before the due date, with 0 never.
+    """
 
     database_url: str
     broker_url: str
     every_s: float
     metrics: MetricsAddress | None = None
+    networks: tuple[Network, ...] = ()
+    mail: MailSettings | None = None
+    due_soon_h: float = 24.0
 
 
 def worker_settings(environment: Mapping[str, str], *, queues: str, jobs: int | None) -> WorkerSettings:
@@ -87,6 +99,58 @@ def sweep_settings(environment: Mapping[str, str], *, every_s: float | None) -> 
         broker_url=_address(environment, "GRADER_BROKER_URL"),
         every_s=every_s if every_s is not None else _number(environment, "GRADER_SWEEP_S", 5, at_least=0.1),
         metrics=_metrics_address(environment),
+        networks=_networks(environment),
+        mail=_mail(environment),
+        due_soon_h=_due_soon_h(environment),
+    )
+
+
+def _due_soon_h(environment: Mapping[str, str]) -> float:
+    hours = _number(environment, "GRADER_DUE_SOON_H", 24, at_least=0)
+    if hours > _MOST_HOURS:
+        raise BadWorkerSettings(f"GRADER_DUE_SOON_H should be at most {_MOST_HOURS}, but is {hours:g}.")
+    return hours
+
+
+def _networks(environment: Mapping[str, str]) -> tuple[Network, ...]:
+    try:
+        return networks_of(environment.get("GRADER_WEBHOOK_NETWORKS", ""))
+    except BadDestination as error:
+        raise BadWorkerSettings(f"GRADER_WEBHOOK_NETWORKS: {error}") from error
+
+
+def _mail(environment: Mapping[str, str]) -> MailSettings | None:
+    if not environment.get("GRADER_SMTP_URL"):
+        return None
+    # Not quoted in any sentence: it may hold a password.
+    url = urlsplit(_address(environment, "GRADER_SMTP_URL"))
+    security = {"smtps": "tls", "smtp": "starttls"}.get(url.scheme)
+    try:
+        port = url.port
+    except ValueError:
+        security = None
+        port = None
+    if security is None or not url.hostname or url.path.strip("/") or url.query not in ("", "tls=no"):
+        raise BadWorkerSettings(
+            "GRADER_SMTP_URL is smtps://user@host:465 or smtp://user@host:587, where ?tls=no may follow for a relay "
+            "without TLS."
+        )
+    if url.query:
+        security = "none" if security == "starttls" else security
+    if security == "none" and url.password:
+        raise BadWorkerSettings("GRADER_SMTP_URL would send a password without TLS; leave out one of it and ?tls=no.")
+    sender = _needed(environment, "GRADER_MAIL_FROM").strip()
+    local, _, domain = sender.rpartition("@")
+    if not (local and domain) or not sender.isascii() or not sender.isprintable() or set(sender) & set(' <>,;:"\\()'):
+        raise BadWorkerSettings(f"GRADER_MAIL_FROM is one address such as grader@example.org, but is {sender!r}.")
+    return MailSettings(
+        host=url.hostname,
+        port=port or (465 if security == "tls" else 587 if security == "starttls" else 25),
+        security=security,
+        user=unquote(url.username or ""),
+        password=unquote(url.password or ""),
+        sender=sender,
+        public_url=environment.get("GRADER_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/"),
     )
 
 

@@ -1,5 +1,7 @@
 """The periodic sweep: a plain loop that needs the database alone, so that it works while the broker does not.
 
+Beside it, in a thread of its own, the postman delivers notices.
+
 python -m worker.sweep --every 5
 """
 
@@ -10,20 +12,26 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 from grader.domain.errors import DatabaseBusy, GraderError
 from grader.service import runs
 from grader.storage.database import Database
 from grader.storage.wakeups import CeleryWakeUps
 from worker.logs import log_to_stderr
+from worker.mail import Mailer
 from worker.metrics import SweepMetrics
 from worker.monitor import MetricsPortTaken, monitored
+from worker.postman import Postman
 from worker.pulse import Pulse
-from worker.settings import sweep_settings
+from worker.settings import SweepSettings, sweep_settings
 from worker.signals import StopSignals
+from worker.webhooks import WebhookSender
 
 log = logging.getLogger(__name__)
 _LONGEST_PAUSE_S = 30.0
+# What is being delivered when the sweep is told to stop has so long to end; the rest is tried again by the next one.
+_LAST_ROUND_S = 5.0
 
 
 def sweep_forever(
@@ -56,6 +64,16 @@ def sweep_forever(
             return
 
 
+def postman_for(settings: SweepSettings, database: Database, metrics: SweepMetrics) -> Postman:
+    return Postman(
+        database,
+        WebhookSender(settings.networks),
+        None if settings.mail is None else Mailer(settings.mail),
+        due_soon=timedelta(hours=settings.due_soon_h) if settings.due_soon_h else None,
+        ended=metrics.delivery_ended,
+    )
+
+
 def _pauses(text: str) -> tuple[float, ...]:
     """Raises ValueError, which argparse turns into a sentence."""
     pauses = tuple(float(word) for word in text.split(",") if word.strip())
@@ -80,7 +98,7 @@ def main() -> int:
     except GraderError as error:
         log.error("%s", error)  # noqa: TRY400  # a sentence for the operator, not a traceback
         return 3
-    database = Database(settings.database_url, CeleryWakeUps(settings.broker_url), pool=1)
+    database = Database(settings.database_url, CeleryWakeUps(settings.broker_url), pool=2)
     pulse = Pulse(unreached_s=max(60.0, 3 * settings.every_s))
     metrics = SweepMetrics(lambda: not pulse.problems())
 
@@ -91,8 +109,13 @@ def main() -> int:
             counter.inc(done[what])
 
     try:
-        with monitored(settings.metrics, metrics.registry, pulse.problems):
+        with (
+            monitored(settings.metrics, metrics.registry, pulse.problems),
+            postman_for(settings, database, metrics) as postman,
+        ):
+            thread = postman.start(settings.every_s, signals.wait)
             sweep_forever(database, settings.every_s, signals.wait, swept, options.again)
+            thread.join(_LAST_ROUND_S)
     except MetricsPortTaken as error:
         log.error("%s", error)  # noqa: TRY400  # a sentence for the operator, not a traceback
         return 3

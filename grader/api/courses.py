@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from grader.api.access import MayManage, MayRead, SlugInPath, TheServices, require_admin
+from grader.api.access import MayManage, MayRead, SlugInPath, TheServices, Words, require_admin
 from grader.api.assignments import shown_assignment
 from grader.api.document import problems
 from grader.api.schemas.assignments import AssignmentAnswer, Offer
@@ -75,14 +75,17 @@ async def import_roster(
     course: SlugInPath,
     reader: MayManage,
     services: TheServices,
-    preview: Annotated[bool, Query(description="Only say what would change.")] = False,
+    dry_run: Annotated[bool, Query(description="Only say what would change, and which lines are wrong.")] = False,
+    preview: Annotated[bool, Query(description="The same as dry_run.")] = False,
     remove_missing: Annotated[bool, Query(description="Students who are not on it leave the course.")] = False,
+    email_domain: Annotated[
+        Words, Query(max_length=200, description="Of logins in Canvas's export that are no addresses.")
+    ] = "",
 ) -> RosterAnswer:
-    """Apply a roster: CSV with a header line. Instructors only."""
+    """Apply a roster: Canvas's or Gradescope's export, or CSV with a header line. Instructors only."""
     content = await _body(request)
-    return await run_in_threadpool(
-        _import, services, reader, course, content, preview=preview, remove_missing=remove_missing
-    )
+    asked = _Asked(dry_run=dry_run or preview, remove_missing=remove_missing, email_domain=email_domain)
+    return await run_in_threadpool(_import, services, reader, course, content, asked)
 
 
 @router.put("/courses/{course}/assignments/{assignment}", responses=problems(404, 409, 413))
@@ -108,15 +111,17 @@ def offer_assignment(
         return shown_assignment(work, reader, offered)
 
 
-def _import(
-    services: Services, reader: Reader, slug: str, content: bytes, *, preview: bool, remove_missing: bool
-) -> RosterAnswer:
+class _Asked(NamedTuple):
+    dry_run: bool
+    remove_missing: bool
+    email_domain: str
+
+
+def _import(services: Services, reader: Reader, slug: str, content: bytes, asked: _Asked) -> RosterAnswer:
     with services.database.begin() as work:
         found = courses.course_of(work, reader, slug)
-        reader.require_instructor(found.id)
-        lines = courses.read_roster(content)
-        change = courses.import_roster(work, reader, found, lines, remove_missing=remove_missing, preview=preview)
-    return roster_answer(change, preview=preview)
+        file, change = courses.apply_roster(work, reader, found, content, **asked._asdict())
+    return roster_answer(file, change, preview=asked.dry_run)
 
 
 async def _body(request: Request) -> bytes:

@@ -16,15 +16,18 @@ from grader.api.schemas.gradebook import (
     MassRerun,
     MassRerunAnswer,
     NewOverride,
+    TermGradebookAnswer,
     gradebook_answer,
+    term_answer,
 )
 from grader.api.schemas.statistics import StatisticsAnswer, statistics_answer
 from grader.domain.course import Reader
 from grader.domain.gradebook import GradebookQuery, GradebookSort
 from grader.domain.grading import OfferedAssignment
 from grader.domain.ids import CourseId, PersonId
-from grader.http.exports import ExportName, export_gradebook
-from grader.service import assignments, gradebook, runs
+from grader.http.exports import ExportName, export_gradebook, export_term
+from grader.service import assignments, courses, gradebook, runs
+from grader.service.term import term_gradebook
 from grader.storage.database import Work
 
 router = APIRouter(tags=["gradebook"])
@@ -63,6 +66,29 @@ def read_gradebook(
             sort=sort, descending=descending, search=search, section=section, state=state, cursor=cursor, limit=limit
         )
         answer = gradebook_answer(gradebook.page(work, reader, offered, query))
+    return conditional(request, answer)
+
+
+@router.get(
+    "/courses/{course}/gradebook",
+    response_model=TermGradebookAnswer,
+    responses=problems(404)
+    | NOT_MODIFIED
+    | {200: {"description": "The whole term's gradebook, as JSON or CSV.", "content": {"text/csv": {}}}},
+)
+def read_term_gradebook(
+    request: Request,
+    course: SlugInPath,
+    reader: MayRead,
+    services: TheServices,
+    form: Annotated[ExportName | Literal["json"], Query(alias="format")] = "json",
+) -> Response:
+    """One row for each student of the course, with what counts for each of its assignments. Staff only."""
+    with services.database.begin() as work:
+        found = courses.course_of(work, reader, course)
+        if form != "json":
+            return export_term(work, reader, found, form)
+        answer = term_answer(term_gradebook(work, reader, found))
     return conditional(request, answer)
 
 

@@ -12,6 +12,7 @@ from grader.api import (
     gradebook,
     health,
     late,
+    notices,
     people,
     reference,
     regrades,
@@ -22,6 +23,7 @@ from grader.http.edge import API_PREFIX
 
 router = APIRouter()
 for _noun in (
+    notices,
     people,
     assignments,
     submissions,

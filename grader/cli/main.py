@@ -15,6 +15,7 @@ from grader.cli.client import (
     gradebook,
     late,
     login,
+    notices,
     people,
     regrades,
     rerun,
@@ -50,6 +51,7 @@ for _name, _command, _panel in (
     ("choose", late.choose, _CLIENT),
     ("adjust", adjust.adjust, _CLIENT),
     ("statistics", statistics.statistics, _CLIENT),
+    ("mail", notices.mail, _CLIENT),
     ("up", up.up, _SERVICE),
     ("demo", demo.demo, _SERVICE),
     ("serve", services.serve, _SERVICE),
@@ -62,12 +64,14 @@ for _name, _command, _panel in (
     ("erase-student", personal.erase_student, _SERVICE),
 ):
     app.command(_name, rich_help_panel=_panel)(_command)
+courses.app.command("gradebook")(gradebook.term)
 app.add_typer(spec.app, name="spec", rich_help_panel=_HERE)
 app.add_typer(roster.app, name="roster", rich_help_panel=_CLIENT)
 app.add_typer(regrades.app, name="regrades", rich_help_panel=_CLIENT)
 app.add_typer(courses.app, name="course", rich_help_panel=_CLIENT)
 app.add_typer(late.extensions_app, name="extension", rich_help_panel=_CLIENT)
 app.add_typer(late.policy_app, name="late-policy", rich_help_panel=_CLIENT)
+app.add_typer(notices.app, name="webhook", rich_help_panel=_CLIENT)
 app.add_typer(people.app, name="user", rich_help_panel=_CLIENT)
 app.add_typer(tokens.app, name="token", rich_help_panel=_CLIENT)
 app.add_typer(personal.retention_app, name="retention", rich_help_panel=_SERVICE)

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from grader.domain.course import Person
-from grader.domain.grading import Counting, RunState
+from grader.domain.grading import Counting, OfferedAssignment, RunState
 from grader.domain.ids import RunId, SubmissionId
 from grader.domain.run import Mark
 
@@ -105,3 +105,32 @@ class GradebookPage:
     rows: tuple[GradebookRow, ...]
     total: int
     next_cursor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermLine:
+    """One student over a term: a row for each of the term's assignments, in their order."""
+
+    person: Person
+    section: str
+    team: str | None
+    rows: tuple[GradebookRow | None, ...]
+
+    @property
+    def total(self) -> float | None:
+        """The sum of the scores that there are; None when there is none."""
+        scores = [row.score for row in self.rows if row is not None and row.score is not None]
+        return sum(scores) if scores else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermGradebook:
+    """Every assignment of a course and every student of it."""
+
+    assignments: tuple[OfferedAssignment, ...]
+    lines: tuple[TermLine, ...]
+
+    @property
+    def max_total(self) -> float:
+        """The points of all assignments together, extra credit left out."""
+        return sum(one.spec.definition.max_points for one in self.assignments)

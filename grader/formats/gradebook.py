@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from grader.domain.course import Person
 from grader.domain.gradebook import GradebookRow
 from grader.domain.grading import RunState
 from grader.formats.cells import Cell, to_text
@@ -25,7 +26,7 @@ _GRADESCOPE = (
 _HOURS_OF_A_DAY = 24
 
 
-class _Name(NamedTuple):
+class Name(NamedTuple):
     first: str
     last: str
 
@@ -55,9 +56,9 @@ def to_gradescope_csv(rows: Iterable[GradebookRow]) -> str:
 def _our_row(row: GradebookRow) -> tuple[Cell, ...]:
     return (
         row.person.email, row.person.name, row.person.student_number or "", row.section, row.team or "",
-        _number(row.score), _number(row.max_score), None if row.mark is None else _number(row.mark.value),
-        row.late_days, row.beyond_days, _number(row.penalty), row.submissions,
-        None if row.received_at is None else _time(row.received_at, "T", "Z"),
+        number(row.score), number(row.max_score), None if row.mark is None else number(row.mark.value),
+        row.late_days, row.beyond_days, number(row.penalty), row.submissions,
+        None if row.received_at is None else time_of(row.received_at, "T", "Z"),
         "missing" if row.state is None else row.state.value, "yes" if row.is_overridden else "no",
         "yes" if row.is_adjusted else "no",
     )  # fmt: skip
@@ -65,26 +66,36 @@ def _our_row(row: GradebookRow) -> tuple[Cell, ...]:
 
 def _canvas_rows(rows: Iterable[GradebookRow], max_score: float) -> Iterator[tuple[Cell, ...]]:
     # Canvas tells this line from a student by its words.
-    yield ("    Points Possible", "", "", "", "", _number(max_score))
+    yield ("    Points Possible", "", "", "", "", number(max_score))
     for row in rows:
-        name = _name(row)
-        student = f"{name.last}, {name.first}" if name.first else name.last
-        yield (student, "", row.person.student_number or "", row.person.email, row.section, _number(row.score))
+        person = row.person
+        number_of = person.student_number or ""
+        yield (canvas_name(person), "", number_of, person.email, row.section, number(row.score))
+
+
+def canvas_name(person: Person) -> str:
+    name = name_of(person)
+    return f"{name.last}, {name.first}" if name.first else name.last
 
 
 def _moodle_row(row: GradebookRow) -> tuple[Cell, ...]:
-    name = _name(row)
-    return (name.first, name.last, row.person.student_number or "", row.person.email, _number(row.score))
+    name = name_of(row.person)
+    return (name.first, name.last, row.person.student_number or "", row.person.email, number(row.score))
 
 
 def _gradescope_row(row: GradebookRow) -> tuple[Cell, ...]:
-    name = _name(row)
+    name = name_of(row.person)
     return (
-        name.first, name.last, row.person.student_number or "", row.person.email, row.section, _number(row.score),
-        _number(row.max_score), _gradescope_status(row), row.submission or "",
-        "" if row.received_at is None else _time(row.received_at, " ", " +0000"),
-        "" if row.received_at is None else f"{row.late_days * _HOURS_OF_A_DAY:02d}:00:00", row.submissions,
+        name.first, name.last, row.person.student_number or "", row.person.email, row.section, number(row.score),
+        number(row.max_score), _gradescope_status(row), row.submission or "",
+        "" if row.received_at is None else time_of(row.received_at, " ", " +0000"),
+        "" if row.received_at is None else lateness(row.late_days), row.submissions,
     )  # fmt: skip
+
+
+def lateness(days: int) -> str:
+    """Hours, minutes and seconds, as Gradescope writes it."""
+    return f"{days * _HOURS_OF_A_DAY:02d}:00:00"
 
 
 def _gradescope_status(row: GradebookRow) -> str:
@@ -94,13 +105,13 @@ def _gradescope_status(row: GradebookRow) -> str:
     return "Missing" if row.state in (None, RunState.REJECTED) else "Ungraded"
 
 
-def _name(row: GradebookRow) -> _Name:
+def name_of(person: Person) -> Name:
     """The last word is the last name, as good a guess as any; a single word is a last name."""
-    first, _, last = row.person.name.strip().rpartition(" ")
-    return _Name(first.strip(), last)
+    first, _, last = person.name.strip().rpartition(" ")
+    return Name(first.strip(), last)
 
 
-def _number(value: float | None) -> Cell:
+def number(value: float | None) -> Cell:
     """Whole numbers without a point, others to a hundredth: no 0.30000000000000004 in a gradebook."""
     if value is None:
         return None
@@ -108,5 +119,5 @@ def _number(value: float | None) -> Cell:
     return int(rounded) if rounded == int(rounded) else rounded
 
 
-def _time(moment: datetime, between: str, zone: str) -> str:
+def time_of(moment: datetime, between: str, zone: str) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d}{between}{moment.astimezone(UTC):%H:%M:%S}{zone}"

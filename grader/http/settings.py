@@ -8,6 +8,7 @@ from pathlib import Path
 
 from grader.domain.errors import SetupError
 from grader.kit.addresses import BadAddress, address
+from grader.kit.destinations import BadDestination, Network, networks_of
 
 
 class BadSettings(SetupError):
@@ -27,7 +28,8 @@ class OidcSettings:
 class ServerSettings:
     """`public_url` decides whether cookies are marked Secure (https) and what forms may come from.
 
-    A server that is told to stop serves on for `drain_s` seconds, in which it says that it is not ready.
+    A server that is told to stop serves on for `drain_s` seconds, in which it says that it is not ready. Webhooks may
+    be registered for `networks` though they are not public.
     """
 
     database_url: str
@@ -37,6 +39,7 @@ class ServerSettings:
     secret: str
     oidc: OidcSettings | None = None
     drain_s: float = 0.0
+    networks: tuple[Network, ...] = ()
 
     @property
     def has_tls(self) -> bool:
@@ -68,7 +71,15 @@ def server_settings(environment: Mapping[str, str]) -> ServerSettings:
         secret=_secret(environment, "GRADER_SECRET_FILE"),
         oidc=oidc,
         drain_s=_seconds(environment, "GRADER_DRAIN_S"),
+        networks=_networks(environment),
     )
+
+
+def _networks(environment: Mapping[str, str]) -> tuple[Network, ...]:
+    try:
+        return networks_of(environment.get("GRADER_WEBHOOK_NETWORKS", ""))
+    except BadDestination as error:
+        raise BadSettings(f"GRADER_WEBHOOK_NETWORKS: {error}") from error
 
 
 def _seconds(environment: Mapping[str, str], name: str) -> float:

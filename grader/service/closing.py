@@ -10,10 +10,11 @@ from uuid import UUID
 from grader.domain.assignment import Assignment
 from grader.domain.check import CheckDefinition, CheckResult, CheckStatus, Stage
 from grader.domain.grading import ProgressKind, Queue, RunReason, RunState
-from grader.domain.ids import AssignmentId, Owner
+from grader.domain.ids import AssignmentId, CourseId, Owner
+from grader.domain.notices import NoticeKind
 from grader.domain.run import RunReport, RunStatus
 from grader.domain.score import mark_of, score_of
-from grader.service import gradebook
+from grader.service import gradebook, notices
 from grader.storage.database import Work
 from grader.storage.models import StageRow
 from grader.storage.repositories import events, runs, stages
@@ -36,6 +37,23 @@ def close_stage(work: Work, row: StageRow, report: RunReport) -> None:
         told += _after(work, row, report, origin)
     events.tell(work, origin.submission.id, row.run_id, told)
     gradebook.refresh(work, AssignmentId(row.assignment_id), Owner(row.owner))
+    _tell_if_published(work, origin, told)
+
+
+def _tell_if_published(work: Work, origin: runs.RunWithItsOrigin, told: _Told) -> None:
+    """By e-mail only the first time that this submission comes to something: a rerun may be one of hundreds."""
+    published = (RunState.GRADED.value, RunState.REJECTED.value)
+    state = next((body["state"] for kind, _, body in told if kind is ProgressKind.RUN), "")
+    if state in published:
+        notices.tell(
+            work,
+            NoticeKind.GRADED,
+            course=CourseId(origin.assignment.course_id),
+            assignment=AssignmentId(origin.assignment.id),
+            submission=str(origin.submission.id),
+            mails=not runs.was_published_before(work, origin.submission.id, origin.run.id),
+            about={"run": str(origin.run.id), "state": state},
+        )
 
 
 def _after(work: Work, row: StageRow, report: RunReport, origin: runs.RunWithItsOrigin) -> _Told:

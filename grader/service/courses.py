@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 from zoneinfo import available_timezones
 
@@ -19,27 +19,42 @@ from grader.domain.ids import CourseId
 from grader.kit.text import one_line
 from grader.service import audit, gradebook
 from grader.service.accounts import good_email
-from grader.service.roster import RosterLine, read_roster
+from grader.service.roster import RosterFile, RosterLine, read_file, read_roster, whole
 from grader.storage.database import Work
 from grader.storage.repositories import courses, people
 from grader.storage.repositories.courses import NewPerson, Place, Seat
 
 __all__ = [
-    "RosterChange", "RosterLine", "add_member", "course_of", "courses_for", "create_course", "import_roster",
-    "members", "read_roster",
+    "FieldChange", "RosterChange", "RosterFile", "RosterLine", "add_member", "apply_roster", "course_of",
+    "courses_for", "create_course", "import_roster", "members", "read_roster",
 ]  # fmt: skip
 
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,79}")
 
 
+class FieldChange(NamedTuple):
+    """What becomes of one word about a member; an empty text where there is none."""
+
+    email: str
+    field: str
+    before: str
+    after: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RosterChange:
-    """E-mail addresses by what happened (or, in a preview, would happen) to them."""
+    """E-mail addresses by what happened (or, in a preview, would happen) to them.
+
+    `missing` are students who are not on the roster and stay, because nobody asked that they leave. `details` says of
+    those in `changed` what changes.
+    """
 
     added: tuple[str, ...]
     changed: tuple[str, ...]
     unchanged: int
     removed: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    details: tuple[FieldChange, ...] = ()
 
 
 class _Wanted(NamedTuple):
@@ -69,6 +84,21 @@ class _Wanted(NamedTuple):
     def moves(self) -> bool:
         known = self.known
         return known is None or (known.role, known.section, known.team or "") != (self.role, self.section, self.team)
+
+    def changes(self) -> list[FieldChange]:
+        """Of somebody who is a member already."""
+        known = self.known
+        if known is None or known.role is None or self.is_new:
+            return []
+        pairs = {
+            "name": (known.person.name, self.name),
+            "student_number": (known.person.student_number or "", self.student_number or ""),
+            "role": (known.role.value, self.role.value),
+            "section": (known.section, self.section),
+            "team": (known.team or "", self.team),
+        }
+        email = self.line.email
+        return [FieldChange(email, field, before, after) for field, (before, after) in pairs.items() if before != after]
 
 
 def create_course(work: Work, *, slug: str, title: str, term: str = "", time_zone: str = "UTC") -> Course:
@@ -130,13 +160,16 @@ def import_roster(
     listed = {one.line.email for one in wanted}
     if remove_missing and not listed:
         raise BadRoster("The roster names nobody; with it, every student would leave the course.")
-    present = courses.students(work, course.id) if remove_missing else {}
-    gone = {email: person for email, person in present.items() if email not in listed}
+    present = courses.students(work, course.id)
+    missing = {email: person for email, person in present.items() if email not in listed}
+    gone = missing if remove_missing else {}
     change = RosterChange(
         added=tuple(one.line.email for one in wanted if one.is_new),
         changed=tuple(one.line.email for one in wanted if not one.is_new and (one.moves or one.renames)),
         unchanged=sum(not one.is_new and not one.moves and not one.renames for one in wanted),
         removed=tuple(sorted(gone)),
+        missing=() if remove_missing else tuple(sorted(missing)),
+        details=tuple(detail for one in wanted for detail in one.changes()),
     )
     if not preview:
         _apply(work, course.id, wanted)
@@ -144,6 +177,36 @@ def import_roster(
         counted = f"{len(change.added)} added, {len(change.changed)} changed, {len(change.removed)} removed"
         audit.note(work, reader, "import roster", f"course:{course.id}", counted)
     return change
+
+
+def apply_roster(
+    work: Work,
+    reader: Reader,
+    course: Course,
+    content: bytes,
+    *,
+    email_domain: str = "",
+    remove_missing: bool = False,
+    dry_run: bool = False,
+) -> tuple[RosterFile, RosterChange]:
+    """Read a roster file and apply it; with `dry_run` only say what that would do, and every line that is wrong.
+
+    While a line has to be mended, nobody can say who is missing, and nothing is written.
+
+    Raises:
+        NeedsRole, NeedsScope.
+        BadRoster: the file cannot be read, or (without `dry_run`) one of its lines.
+
+    """
+    reader.require_instructor(course.id)
+    file = read_file(content, email_domain=email_domain)
+    if not file.problems:
+        lines = whole(file)
+        return file, import_roster(work, reader, course, lines, remove_missing=remove_missing, preview=dry_run)
+    if not dry_run:
+        whole(file)
+    change = import_roster(work, reader, course, file.lines, preview=True)
+    return file, replace(change, missing=())
 
 
 def members(work: Work, reader: Reader, course: Course) -> list[Member]:

@@ -148,3 +148,23 @@ def test_assignments_are_listed_by_course(world):
         {"id": "B", "title": "Part B", "points": 2.0},
     ]
     assert (own["standing"]["submissions"], own["standing"]["state"]) == (0, None)
+
+
+class TestRosterPreviews:
+    def test_a_dry_run_tells_every_wrong_line_and_the_import_is_refused(self, world):
+        client = world.client("instructor")
+        text = ROSTER + "nobody,N,student,\n,M,student,\n"
+        told = client.post(roster_of(world), params={"dry_run": True}, content=text)
+        assert told.status_code == 200
+        assert [problem["line"] for problem in told.json()["problems"]] == [4, 5]
+        assert (told.json()["preview"], told.json()["form"], told.json()["missing"]) == (True, "csv", [])
+        refused = client.post(roster_of(world), content=text)
+        assert (refused.status_code, refused.json()["code"]) == (422, "bad-roster")
+        assert len(client.get(f"/courses/{world.course.slug}/members").json()["items"]) == 4
+
+    def test_what_canvas_exports_is_read_with_the_domain_of_its_logins(self, world):
+        text = 'Student,ID,SIS User ID,SIS Login ID,Section\n"New, Nora",1,77,nora,S\n'
+        params = {"email_domain": "example.edu"}
+        done = world.client("instructor").post(roster_of(world), params=params, content=text).json()
+        assert (done["form"], done["added"], done["preview"]) == ("canvas", ["nora@example.edu"], False)
+        assert set(done["missing"]) == {world.people["student"].email, world.people["classmate"].email}

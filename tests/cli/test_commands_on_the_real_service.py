@@ -11,6 +11,7 @@ import pytest
 
 from grader.domain.check import CheckStatus
 from grader.domain.course import Scope
+from grader.service import notices
 from tests import builders
 from tests.api.serving import A_FILE
 from tests.local.living import PATIENCE_S
@@ -224,3 +225,52 @@ class TestLocal:
         status, _, err = grader("db", "version")
         assert status == 3
         assert err.startswith("grader: The database cannot be reached")
+
+
+def test_an_instructor_tells_a_webhook_and_everybody_chooses_their_mail(called_by, world):
+    course = world.course.slug
+    status, secret, err = called_by("instructor", "webhook", "add", course, "https://example.org/theirs")
+    assert (status, secret.startswith("whsec_"), "will not be shown again" in err) == (0, True, True)
+    (listed,) = json.loads(called_by("ta", "webhook", "list", course, "--json")[1])["items"]
+    assert (listed["url"], "secret" in listed) == ("https://example.org/…", False)
+    number = str(listed["id"])
+    assert called_by("instructor", "webhook", "test", course, number)[0] == 0
+    with world.database.begin() as unit:
+        notices.look(unit, with_mail=False)
+    assert "webhook.test" in called_by("ta", "webhook", "log", course, "--webhook", number, "--state", "waiting")[1]
+    assert called_by("instructor", "webhook", "enable", course, number)[0] == 0
+    assert called_by("instructor", "webhook", "remove", course, number)[0] == 0
+    assert json.loads(called_by("ta", "webhook", "list", course, "--json")[1])["items"] == []
+    for name, command in (("ta", "add"), ("student", "add"), ("other instructor", "add")):
+        status, out, err = called_by(name, "webhook", command, course, "https://example.org/x")
+        assert (status, out) == (2, "") and err.startswith("grader: ")
+    assert called_by("instructor", "webhook", "add", course, "http://example.org/x")[0] == 2
+    assert "due-soon          off" in called_by("student", "mail", "--off", "due-soon")[1]
+    assert json.loads(called_by("student", "mail", "--json")[1]) == {
+        "graded": True, "regrade_answered": True, "due_soon": False,
+    }  # fmt: skip
+    assert called_by("student", "mail", "--on", "graded", "--off", "graded")[0] == 2
+
+
+def test_staff_read_the_term_and_write_it_to_files(called_by, world, work, tmp_path):
+    with Grading(world):
+        called_by("student", "submit", work, "-a", world.assignment.slug)
+    course = world.course.slug
+    out = called_by("ta", "course", "gradebook", course)[1]
+    assert world.assignment.slug in out and "Ada" in out and "2 students" in out
+    for name in ("csv", "canvas", "moodle", "gradescope"):
+        path = tmp_path / f"{name}.csv"
+        assert called_by("ta", "course", "gradebook", course, "--format", name, "-o", path)[0] == 0
+        assert b"Ada" in path.read_bytes()
+    assert called_by("student", "course", "gradebook", course)[0] == 2
+    assert called_by("ta", "course", "gradebook", course, "-o", tmp_path / "x")[0] == 2
+
+
+def test_a_preview_of_a_roster_with_wrong_lines_names_them_and_ends_with_status_two(called_by, world, hand_in):
+    path = hand_in("roster.csv", b"email,name\nnew@example.org,Nora\nnobody,B\n")
+    status, out, err = called_by("instructor", "roster", "import", path, "-c", world.course.slug, "--dry-run")
+    assert status == 2
+    assert "Line 3: \u201cnobody\u201d" in out and "added    new@example.org" in out
+    assert "nothing was changed" in err and err.count("\n") == 1
+    assert called_by("instructor", "roster", "import", path, "-c", world.course.slug)[0] == 2
+    assert "new@example.org" not in called_by("ta", "roster", "list", "-c", world.course.slug)[1]

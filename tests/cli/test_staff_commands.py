@@ -148,7 +148,7 @@ class TestRoster:
         (asked,) = service.asked
         assert asked.body == b"\xef\xbb\xbfemail;name\r\n"
         assert asked.headers["content-type"] == "text/csv"
-        assert asked.query == {"preview": "true", "remove_missing": "true"}
+        assert asked.query == {"dry_run": "true", "remove_missing": "true"}
         assert "removed  bob@example.org" in out
         assert "1 would be added, 0 would be changed, 1 would be removed, 4 unchanged" in out
 

@@ -67,6 +67,8 @@ def seeded(world):
     picture = world.client("ta").get(f"/submissions/{graded}").json()["run"]["checks"][1]["artifacts"][0]["id"]
     world.hand_in("classmate", content=b"x = 2\n")
     headers = {role: {"Authorization": f"Bearer {world.token(role)}"} for role in ROLES if role != "anonymous"}
+    hooks, hook = f"/courses/{world.course.slug}/webhooks", {"url": "https://example.org/theirs"}
+    webhook = world.client("instructor").post(hooks, json=hook).json()["id"]
     return {
         "turns": itertools.count(),
         "headers": headers | {"anonymous": {}},
@@ -75,6 +77,7 @@ def seeded(world):
         "course": world.course.slug,
         "person": world.people["classmate"].id,
         "artifact": picture,
+        "webhook": webhook,
     }
 
 

@@ -93,7 +93,9 @@ class TestOtherSystems:
         assert (line.email, line.name, line.student_number, line.role) == (*ADA, "0042", Role.TA)
 
     def test_canvas_logins_that_are_no_addresses_are_told_with_the_column(self):
-        with pytest.raises(BadRoster, match=r"Line 2: “adal” in column SIS Login ID is no e-mail address\."):
+        with pytest.raises(
+            BadRoster, match=r"Line 2: “adal” in column SIS Login ID is no e-mail address; say which domain"
+        ):
             lines('Student,ID,SIS User ID,SIS Login ID,Section\n"Lovelace, Ada",1,2,adal,S\n')
 
 

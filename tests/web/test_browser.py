@@ -11,6 +11,8 @@ from playwright.sync_api import expect
 
 from grader.domain.check import Stage
 from grader.domain.course import Role
+from grader.domain.notices import Outcome
+from grader.service import notices
 from grader.storage.models import MembershipRow
 from tests import builders
 from tests.web.desk import ADA, PATIENCE_MS, TINA, shows
@@ -242,3 +244,44 @@ def test_a_roster_goes_through_its_preview(desk):
     page.get_by_role("button", name="Apply the roster").click()
     shows(page, "The roster was applied")
     shows(page, 'New, Nora "N"')
+
+
+def test_a_roster_with_wrong_lines_says_all_of_them_and_offers_nothing_to_apply(desk):
+    page = desk.page("Ines Instructor")
+    page.goto("/courses/deep/roster")
+    content = (
+        b'Student,ID,SIS User ID,SIS Login ID,Section\n    Points Possible,,,,\n"New, Nora",1,7,nora,S\n"X, Y",2,8,,S\n'
+    )
+    page.get_by_label("A CSV file").set_input_files({"name": "r.csv", "mimeType": "text/csv", "buffer": content})
+    page.get_by_role("button", name="Show what would change").click()
+    shows(page, "Nothing was changed: 2 lines have to be mended")
+    shows(page, "Line 3: “nora” in column SIS Login ID is no e-mail address")
+    expect(page.get_by_role("button", name="Apply the roster")).to_have_count(0)
+    page.get_by_label("A CSV file").set_input_files(
+        {"name": "r.csv", "mimeType": "text/csv", "buffer": content.replace(b'"X, Y",2,8,,S\n', b"")}
+    )
+    page.get_by_label("Domain of Canvas logins").fill("example.edu")
+    page.get_by_role("button", name="Show what would change").click()
+    shows(page, "Read as Canvas's gradebook export")
+    page.get_by_role("button", name="Apply the roster").click()
+    shows(page, "nora@example.edu")
+
+
+def test_a_webhook_is_added_tested_and_its_log_read(desk):
+    page = desk.page("Ines Instructor")
+    page.goto("/courses/deep")
+    page.get_by_role("link", name="Notices").click()
+    page.get_by_label("An https address").fill("https://example.org/theirs")
+    page.get_by_role("button", name="Add it").click()
+    expect(page.locator("#secret")).to_have_text(re.compile(r"^whsec_\S{44}$"))
+    page.goto("/courses/deep/notices")
+    page.get_by_role("button", name="Send a test").click()
+    scene = desk.scene
+    with scene.database.begin() as work:
+        found = notices.look(work, with_mail=False).parcels
+        notices.record(work, [(parcel, Outcome(problem="It answered 500.")) for parcel in found])
+    page.reload()
+    shows(page, "It answered 500.")
+    page.get_by_role("button", name="Remove").click()
+    shows(page, "Nobody is told.")
+    assert desk.complaints == []

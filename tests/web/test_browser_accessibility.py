@@ -57,7 +57,7 @@ def pages(desk: Desk) -> dict[str | None, list[str]]:
         None: ["/sign-in", "/nowhere"],
         ADA: [
             "/", "/assignments/tiny", "/tokens", f"/submissions/{graded.id}", f"/submissions/{graded.id}/receipt",
-            f"/submissions/{rejected.id}", f"/submissions/{graded.id}/regrade", open_, answered, f"/submissions/{running.id}",
+            f"/submissions/{rejected.id}", f"/submissions/{graded.id}/regrade", open_, answered, "/mail", f"/submissions/{running.id}",
         ],
         TINA: [
             "/", "/courses/deep", "/courses/deep/roster", "/assignments/tiny", "/assignments/tiny/gradebook",
@@ -65,9 +65,9 @@ def pages(desk: Desk) -> dict[str | None, list[str]]:
             "/assignments/tiny/similarity", f"/assignments/tiny/similarity/{pair}",
             f"/submissions/{graded.id}?view=student", f"/submissions/{graded.id}/code", f"/submissions/{graded.id}/runs",
             f"/submissions/{broken.id}", "/assignments/tiny/regrades", "/courses/deep/regrades", open_, answered,
-            f"/submissions/{waiting.id}",
+            f"/submissions/{waiting.id}", "/courses/deep/gradebook",
         ],
-        "Ines Instructor": ["/courses/deep/roster", "/assignments/tiny/regrades"],
+        "Ines Instructor": ["/courses/deep/roster", "/assignments/tiny/regrades", "/courses/deep/notices"],
     }  # fmt: skip
 
 

@@ -61,7 +61,8 @@ def test_other_courses_staff_see_none_of_it(site, scene, graded):
     otto = site.browser("Otto Other", scene)
     ada = scene.people[ADA].id
     for path in (
-        "/courses/deep", "/courses/deep/roster", "/assignments/tiny", "/assignments/tiny/gradebook",
+        "/courses/deep", "/courses/deep/roster", "/courses/deep/gradebook",
+        "/courses/deep/gradebook/export", "/assignments/tiny", "/assignments/tiny/gradebook",
         "/assignments/tiny/gradebook/export", "/assignments/tiny/statistics", "/assignments/tiny/rerun",
         f"/assignments/tiny/people/{ada}", f"/submissions/{graded.id}", f"/submissions/{graded.id}/code",
         f"/submissions/{graded.id}/runs", "/assignments/tiny/similarity", "/assignments/tiny/similarity/1",
@@ -328,6 +329,17 @@ def test_a_roster_that_cannot_be_read_changes_nothing_and_says_why(ines, content
     answer = ines.post("/courses/deep/roster", data={"csrf": ines.csrf}, files={"roster": ("r.csv", content)})
     assert answer.status_code == 422
     assert said.lower() in text_of(answer.text).lower()
+
+
+def test_every_wrong_line_of_a_roster_is_shown_and_nothing_can_be_applied(ines):
+    content = b"email,name,section\nada.lovelace@example.org,Ada Lovelace,noon\nnobody,B,\n,C,\n"
+    answer = ines.post("/courses/deep/roster", data={"csrf": ines.csrf}, files={"roster": ("r.csv", content)})
+    text = text_of(answer.text)
+    assert answer.status_code == 422
+    assert "2 lines have to be mended" in text
+    assert "Line 3: “nobody”" in text and "Line 4 has no e-mail address" in text
+    assert "ada.lovelace@example.org: section morning → noon" in text
+    assert "Apply the roster" not in text
 
 
 def test_assistants_read_the_roster_and_do_not_change_it(tina):

@@ -256,7 +256,8 @@ def test_a_receipt_can_be_printed_and_the_file_comes_back_as_an_attachment(ada, 
 def test_students_reach_no_page_of_the_staff(site, scene, ada):
     bob = scene.people["Bob Noyce"].id
     for path in (
-        "/courses/deep", "/courses/deep/roster", "/assignments/tiny/gradebook", "/assignments/tiny/gradebook/export",
+        "/courses/deep", "/courses/deep/roster", "/courses/deep/gradebook",
+        "/courses/deep/gradebook/export", "/assignments/tiny/gradebook", "/assignments/tiny/gradebook/export",
         "/assignments/tiny/statistics", "/assignments/tiny/rerun", f"/assignments/tiny/people/{bob}",
         "/assignments/tiny/similarity", "/assignments/tiny/similarity/1",
     ):  # fmt: skip

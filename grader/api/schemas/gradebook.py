@@ -8,7 +8,7 @@ from pydantic import Field, StrictBool
 
 from grader.api.access import Words
 from grader.api.schemas.common import Answer, Listed, Mark, PersonWithNumber, Request, Time, person_with_number
-from grader.domain.gradebook import GradebookPage, GradebookRow
+from grader.domain.gradebook import GradebookPage, GradebookRow, TermGradebook
 
 
 class GradebookRowAnswer(Answer):
@@ -38,6 +38,42 @@ class GradebookAnswer(Listed[GradebookRowAnswer]):
     total: int = Field(examples=[412])
 
 
+class TermAssignmentAnswer(Answer):
+    slug: str = Field(examples=["cmp784-practical2"])
+    title: str
+    max_score: float = Field(examples=[40.0])
+    due_at: Time | None
+
+
+class TermScoreAnswer(Answer):
+    """What counts for one assignment, or `missing`."""
+
+    assignment: str
+    state: Literal["waiting", "grading", "graded", "rejected", "failed", "missing"]
+    score: float | None
+    max_score: float
+    scale: Mark | None
+    is_overridden: bool
+    late_days: int
+
+
+class TermLineAnswer(Answer):
+    """One student; `total` is the sum of the scores that there are, or null."""
+
+    person: PersonWithNumber
+    section: str
+    team: str | None
+    scores: list[TermScoreAnswer]
+    total: float | None
+
+
+class TermGradebookAnswer(Listed[TermLineAnswer]):
+    """Every student of the course, by name."""
+
+    assignments: list[TermAssignmentAnswer]
+    max_total: float
+
+
 class NewOverride(Request):
     """A person's change to what counts; the reason is kept. `false` is no score, and neither is "4"."""
 
@@ -52,6 +88,44 @@ class MassRerun(Request):
 class MassRerunAnswer(Answer):
     submissions: int = Field(examples=[412])
     dry_run: bool
+
+
+def term_answer(book: TermGradebook) -> TermGradebookAnswer:
+    return TermGradebookAnswer(
+        items=[
+            TermLineAnswer(
+                person=person_with_number(line.person),
+                section=line.section,
+                team=line.team,
+                scores=[
+                    _term_score(assignment.slug, row)
+                    for assignment, row in zip(book.assignments, line.rows, strict=True)
+                    if row is not None
+                ],
+                total=line.total,
+            )
+            for line in book.lines
+        ],
+        assignments=[
+            TermAssignmentAnswer(
+                slug=one.slug, title=one.title, max_score=one.spec.definition.max_points, due_at=one.due_at
+            )
+            for one in book.assignments
+        ],
+        max_total=book.max_total,
+    )
+
+
+def _term_score(assignment: str, row: GradebookRow) -> TermScoreAnswer:
+    return TermScoreAnswer(
+        assignment=assignment,
+        state="missing" if row.state is None else row.state.value,
+        score=row.score,
+        max_score=row.max_score,
+        scale=None if row.mark is None else Mark(value=row.mark.value, label=row.mark.label),
+        is_overridden=row.is_overridden,
+        late_days=row.late_days,
+    )
 
 
 def gradebook_answer(page: GradebookPage) -> GradebookAnswer:

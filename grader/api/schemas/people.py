@@ -9,7 +9,7 @@ from pydantic import Field, StrictBool
 from grader.api.access import Words
 from grader.api.schemas.common import Answer, PersonWithNumber, Request, Time, person_with_number
 from grader.domain.course import Course, Member, Reader, Role, Scope
-from grader.service.courses import RosterChange
+from grader.service.courses import RosterChange, RosterFile
 from grader.service.tokens import NewToken, Token
 
 ScopeName = Literal["read", "submit", "grade", "manage"]
@@ -52,13 +52,37 @@ class MemberAnswer(Answer):
     section: str
 
 
+class RosterProblemAnswer(Answer):
+    """A line that has to be mended."""
+
+    line: int = Field(examples=[4])
+    problem: str = Field(examples=["Line 4 has no name; everybody on a roster has one."])
+
+
+class FieldChangeAnswer(Answer):
+    """What becomes of one word about a member; empty where there is none."""
+
+    email: str = Field(examples=["ada@example.org"])
+    field: Literal["name", "student_number", "role", "section", "team"]
+    before: str = Field(examples=["morning"])
+    after: str = Field(examples=["evening"])
+
+
 class RosterAnswer(Answer):
-    """E-mail addresses by what happened to them, or would with `preview`."""
+    """E-mail addresses by what happened to them, or would with `preview`.
+
+    `missing` are students who are not on the roster and stay; while there are `problems`, nobody can say who is.
+    """
 
     added: list[str]
     changed: list[str]
     unchanged: int
     removed: list[str]
+    missing: list[str]
+    details: list[FieldChangeAnswer]
+    form: Literal["canvas", "gradescope", "csv"]
+    problems: list[RosterProblemAnswer]
+    unread_columns: list[str]
     preview: bool
 
 
@@ -129,12 +153,17 @@ def member_answer(member: Member) -> MemberAnswer:
     )
 
 
-def roster_answer(change: RosterChange, *, preview: bool) -> RosterAnswer:
+def roster_answer(file: RosterFile, change: RosterChange, *, preview: bool) -> RosterAnswer:
     return RosterAnswer(
         added=list(change.added),
         changed=list(change.changed),
         unchanged=change.unchanged,
         removed=list(change.removed),
+        missing=list(change.missing),
+        details=[FieldChangeAnswer.model_validate(detail._asdict()) for detail in change.details],
+        form=file.form.value,
+        problems=[RosterProblemAnswer(line=problem.line, problem=problem.sentence) for problem in file.problems],
+        unread_columns=list(file.unread),
         preview=preview,
     )
 

@@ -89,12 +89,65 @@ def _step(given: str) -> str:
     return in_path(given)
 
 
+def term(
+    course: Annotated[str, typer.Argument(metavar="COURSE", help="The course.")],
+    format_: Annotated[Format | None, typer.Option("--format", help="As CSV: ours, or what this system reads.")] = None,
+    output: Output = None,
+    as_json: Json = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Show the whole term's gradebook: each assignment of a course, a line for each student. For staff."""
+    if format_ is not None and as_json:
+        raise BadArguments("Leave out one of --format and --json.")
+    if format_ is None and output is not None:
+        raise BadArguments("-o needs --format.")
+    path = f"/courses/{_step(course)}/gradebook"
+    with service_at(url, token) as service:
+        if format_ is not None:
+            _download(service, path, format_, output)
+            return
+        answer = service.get(path)
+    if as_json:
+        print_json(answer)
+    else:
+        _print_term(answer)
+
+
+def _print_term(answer: dict[str, Any]) -> None:
+    from grader.cli.client.tables import print_table
+
+    slugs = [one.get("slug") for one in answer.get("assignments") or ()]
+
+    def line(item: dict[str, Any]) -> tuple[Any, ...]:
+        person = item.get("person") or {}
+        scores = {one.get("assignment"): one for one in item.get("scores") or ()}
+        return (person.get("name"), person.get("email"), item.get("section"),
+                *(_word(scores.get(slug) or {}) for slug in slugs), _points(item.get("total")))  # fmt: skip
+
+    items = answer.get("items") or []
+    print_table(("name", "e-mail", "section", *slugs, "total"), map(line, items), right=(*slugs, "total"))
+    typer.echo(f"{len(items)} students; all assignments together are {_points(answer.get('max_total'))} points")
+
+
+def _word(score: dict[str, Any]) -> str:
+    points = _points(score.get("score"))
+    return (points or str(score.get("state") or "")) + (" *" if score.get("is_overridden") else "")
+
+
+def _points(value: Any) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, int | float) else ""
+
+
 def _export(service: Service, assignment: str, format_: Format, output: Path | None) -> None:
+    _download(service, f"/assignments/{_step(assignment)}/gradebook", format_, output)
+
+
+def _download(service: Service, path: str, format_: Format, output: Path | None) -> None:
     from grader.cli.files_out import refuse_unwritable, write_bytes
     from grader.kit.text import plain
 
     refuse_unwritable(output, folder=False)
-    path = f"/assignments/{_step(assignment)}/gradebook"
     content = service.send("GET", path, params={"format": format_.value}).content
     if output is not None:
         write_bytes(output, content)

@@ -4,6 +4,7 @@ from grader.storage.models.adjustments import AdjustmentRow, RegradeRow
 from grader.storage.models.assignments import AssignmentRow, SpecVersionRow
 from grader.storage.models.base import Base
 from grader.storage.models.late import ChoiceRow, ExtensionRow, LatePolicyRow
+from grader.storage.models.notices import DeliveryRow, MailRefusalRow, NoticeRow, WebhookRow
 from grader.storage.models.people import (
     CourseRow,
     MembershipRow,
@@ -36,12 +37,15 @@ __all__ = [
     "ChoiceRow",
     "ComparisonRow",
     "CourseRow",
+    "DeliveryRow",
     "EndedRunsRow",
     "ExtensionRow",
     "FingerprintRow",
     "GradebookEntryRow",
     "LatePolicyRow",
+    "MailRefusalRow",
     "MembershipRow",
+    "NoticeRow",
     "OverrideRow",
     "PersonRow",
     "ProgressEventRow",
@@ -56,5 +60,6 @@ __all__ = [
     "SubmissionRow",
     "TeamRow",
     "TokenRow",
+    "WebhookRow",
     "WorkerRow",
 ]

@@ -16,6 +16,7 @@ from grader.storage.repositories import submissions
 _DELETIONS = (
     "DELETE FROM similar_pairs WHERE one_id = ANY(:submissions) OR other_id = ANY(:submissions)",
     "DELETE FROM fingerprints WHERE submission_id = ANY(:submissions)",
+    "DELETE FROM notices WHERE submission_id = ANY(:submissions)",
     "DELETE FROM gradebook_entries WHERE submission_id = ANY(:submissions)",
     "DELETE FROM regrade_requests WHERE submission_id = ANY(:submissions)",
     """DELETE FROM adjustments a USING submissions s WHERE s.id = ANY(:submissions)

@@ -30,8 +30,12 @@ _OF_THE_PERSON = (
     "DELETE FROM api_tokens WHERE person_id = :person",
     "DELETE FROM web_sessions WHERE person_id = :person",
     "DELETE FROM sign_in_attempts WHERE key = 'email:' || :email",
+    "DELETE FROM mail_refusals WHERE person_id = :person",
 )
 _IN_COURSES = (
+    """DELETE FROM deliveries WHERE person_id = :person AND notice_id IN
+       (SELECT id FROM notices WHERE CAST(:course AS integer) IS NULL OR course_id = :course)""",
+    "DELETE FROM notices WHERE person_id = :person AND (CAST(:course AS integer) IS NULL OR course_id = :course)",
     """DELETE FROM gradebook_entries WHERE person_id = :person AND assignment_id IN
        (SELECT id FROM assignments WHERE CAST(:course AS integer) IS NULL OR course_id = :course)""",
     """DELETE FROM regrade_requests WHERE person_id = :person AND assignment_id IN
@@ -59,6 +63,7 @@ _STILL_NAMED = """
         OR EXISTS (SELECT FROM regrade_requests WHERE answered_by = :person OR person_id = :person)
         OR EXISTS (SELECT FROM runs WHERE requested_by = :person)
         OR EXISTS (SELECT FROM audit_events WHERE person_id = :person)
+        OR EXISTS (SELECT FROM webhooks WHERE created_by = :person)
 """
 
 

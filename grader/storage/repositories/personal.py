@@ -73,6 +73,13 @@ _QUERIES = {
                         FROM similar_pairs p JOIN submissions s ON s.id IN (p.one_id, p.other_id)
                         JOIN assignments a ON a.id = p.assignment_id
                         WHERE s.id = ANY(:submissions) ORDER BY p.id, s.id""",
+    "mail_refusals": "SELECT kind FROM mail_refusals WHERE person_id = :person ORDER BY kind",
+    "notices": """SELECT n.kind, c.slug AS course, a.slug AS assignment, n.submission_id, n.about, n.created_at
+                  FROM notices n JOIN courses c ON c.id = n.course_id LEFT JOIN assignments a ON a.id = n.assignment_id
+                  WHERE n.person_id = :person OR n.submission_id = ANY(:submissions) ORDER BY n.created_at, n.id""",
+    "deliveries": """SELECT d.id, n.kind, d.channel, d.state, d.attempts, d.problem, d.created_at, d.ended_at
+                     FROM deliveries d JOIN notices n ON n.id = d.notice_id
+                     WHERE d.person_id = :person ORDER BY d.created_at, d.id""",
     "audit": """SELECT at, action, subject, detail, person_id = :person AS done_by_me FROM audit_events
                 WHERE person_id = :person OR subject = 'person:' || CAST(:person AS integer)
                    OR subject LIKE 'gradebook:%:' || CAST(:person AS integer)

@@ -108,6 +108,14 @@ def change(work: Work, run_id: UUID, **values: Any) -> None:
     work.session.execute(changed, execution_options={"synchronize_session": False})
 
 
+def was_published_before(work: Work, submission: UUID, run: UUID) -> bool:
+    """Whether another run of the submission has come to a result that its student reads."""
+    query = select(RunRow.id).where(
+        RunRow.submission_id == submission, RunRow.id != run, RunRow.state.in_(("graded", "rejected"))
+    )
+    return work.session.scalar(query.limit(1)) is not None
+
+
 def end(work: Work, run_id: UUID, **values: Any) -> None:
     change(work, run_id, finished_at=func.clock_timestamp(), **values)
 

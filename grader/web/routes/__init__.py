@@ -11,6 +11,7 @@ from grader.web.routes import (
     grading,
     home,
     late,
+    notices,
     regrades,
     sign_in,
     similarity,
@@ -19,5 +20,8 @@ from grader.web.routes import (
 )
 
 router = APIRouter(include_in_schema=False)
-for part in (sign_in, home, assignments, submissions, grading, gradebook, late, regrades, similarity, courses, tokens):
+_NOUNS = (
+    sign_in, home, assignments, submissions, grading, gradebook, late, regrades, similarity, courses, notices, tokens,
+)  # fmt: skip
+for part in _NOUNS:
     router.include_router(part.router)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Literal
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -10,10 +12,12 @@ from starlette.responses import RedirectResponse, Response
 
 from grader.domain.errors import BadRequest, BadRoster, InputError
 from grader.http import problems
+from grader.http.exports import ExportName, export_term
 from grader.http.services import Services
-from grader.service import assignments, courses, gradebook, submissions
+from grader.service import assignments, courses, gradebook, notices, submissions
 from grader.service.accounts import SignedIn
-from grader.service.courses import RosterChange
+from grader.service.courses import RosterChange, RosterFile
+from grader.service.term import term_gradebook
 from grader.web.access import SlugInPath, TheCommand, TheServices, TheVisitor, Words
 from grader.web.render import page
 
@@ -30,6 +34,7 @@ def show(request: Request, slug: SlugInPath, visitor: TheVisitor, services: TheS
         course = courses.course_of(work, reader, slug)
         counts = gradebook.course_overview(work, reader, course)
         offered = [one for one in assignments.offered_for(work, reader) if one.course_id == course.id]
+        trouble = notices.trouble(work, reader, course)
         now = submissions.seen_at(work)
     return page(
         request,
@@ -38,8 +43,32 @@ def show(request: Request, slug: SlugInPath, visitor: TheVisitor, services: TheS
         course=course,
         assignments=offered,
         counts=counts,
+        trouble=trouble,
         now=now,
     )
+
+
+@router.get("/courses/{slug}/gradebook")
+def term(request: Request, slug: SlugInPath, visitor: TheVisitor, services: TheServices) -> Response:
+    """Every assignment of the course, one line for each student. Staff only."""
+    with services.database.begin() as work:
+        course = courses.course_of(work, visitor.reader, slug)
+        book = term_gradebook(work, visitor.reader, course)
+    return page(request, "term.html", visitor=visitor, course=course, book=book)
+
+
+@router.get("/courses/{slug}/gradebook/export")
+def export(
+    slug: SlugInPath,
+    visitor: TheVisitor,
+    services: TheServices,
+    form: Literal["csv", "canvas", "moodle", "gradescope"] = "csv",
+) -> Response:
+    """The whole term's gradebook as a file."""
+    name: ExportName = form
+    with services.database.begin() as work:
+        course = courses.course_of(work, visitor.reader, slug)
+        return export_term(work, visitor.reader, course, name)
 
 
 @router.get("/courses/{slug}/roster")
@@ -54,19 +83,32 @@ def import_roster(request: Request, slug: SlugInPath, command: TheCommand, servi
     """Show what a roster would change; apply it when it comes again with the reader's consent."""
     content = command.form.file("roster") or command.form.exact("content").encode("utf-8", "replace")
     removes, applies = command.form.is_set("remove_missing"), command.form.is_set("apply")
+    domain = command.form.line("email_domain", limit=200)
     reader = command.visitor.reader
     try:
         text = _text(content)
         with services.database.begin() as work:
             course = courses.course_of(work, reader, slug)
-            reader.require_instructor(course.id)
-            lines = courses.read_roster(content)
-            change = courses.import_roster(work, reader, course, lines, remove_missing=removes, preview=not applies)
+            file, change = courses.apply_roster(
+                work, reader, course, content, email_domain=domain, remove_missing=removes, dry_run=not applies
+            )
     except InputError as problem:
         return _roster(request, services, command.visitor, slug, problem=problem)
     if applies:
         return RedirectResponse(f"/courses/{slug}/roster?done=1", status_code=HTTPStatus.SEE_OTHER)
-    return _roster(request, services, command.visitor, slug, preview=change, content=text, removes=removes)
+    would = _Would(file=file, change=change, content=text, removes=removes, domain=domain)
+    return _roster(request, services, command.visitor, slug, would=would)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Would:
+    """What a roster would do, and what has to come again to have it done."""
+
+    file: RosterFile
+    change: RosterChange
+    content: str
+    removes: bool
+    domain: str
 
 
 def _text(content: bytes) -> str:
@@ -88,9 +130,7 @@ def _roster(
     slug: str,
     *,
     problem: InputError | None = None,
-    preview: RosterChange | None = None,
-    content: str = "",
-    removes: bool = False,
+    would: _Would | None = None,
     done: str = "",
 ) -> Response:
     with services.database.begin() as work:
@@ -100,13 +140,17 @@ def _roster(
         request,
         "roster.html",
         visitor=visitor,
-        status=HTTPStatus.OK if problem is None else problems.status_of(type(problem)),
+        status=_status(problem, would),
         course=course,
         members=members,
         is_instructor=visitor.reader.is_instructor(course.id),
         problem="" if problem is None else problems.detail_of(problem),
-        preview=preview,
-        content=content,
-        removes=removes,
+        would=would,
         done=bool(done),
     )
+
+
+def _status(problem: InputError | None, would: _Would | None) -> int:
+    if problem is not None:
+        return problems.status_of(type(problem))
+    return HTTPStatus.UNPROCESSABLE_ENTITY if would is not None and would.file.problems else HTTPStatus.OK
