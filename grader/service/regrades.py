@@ -25,6 +25,7 @@ from grader.domain.errors import (
 )
 from grader.domain.grading import GradingRun, OfferedAssignment, RunState
 from grader.domain.ids import AssignmentId, CourseId, Slug
+from grader.domain.notices import NoticeKind
 from grader.domain.regrade import (
     LONGEST_ANSWER,
     LONGEST_REASON,
@@ -36,7 +37,7 @@ from grader.domain.regrade import (
 )
 from grader.domain.submission import Submission
 from grader.kit.text import one_line, plain
-from grader.service import adjustments, assignments, audit, submissions, visibility
+from grader.service import adjustments, assignments, audit, notices, submissions, visibility
 from grader.service.adjustments import Choice
 from grader.service.overrides import subject_of
 from grader.storage.database import Work
@@ -200,6 +201,10 @@ def answer(
     audit.note(
         work, reader, verb, subject_of(assignment, request.person.id), f"request {identity}, {request.title}: {said}"
     )
+    notices.tell(
+        work, NoticeKind.REGRADE_ANSWERED, course=CourseId(assignment.course_id), assignment=AssignmentId(assignment.id),
+        submission=request.submission, person=request.person.id, about={"regrade": identity, "state": state.value},
+    )  # fmt: skip
     return _got(work, identity)
 
 

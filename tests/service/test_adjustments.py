@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select, text
@@ -12,7 +13,7 @@ from grader.domain.check import CheckDefinition, Visibility
 from grader.domain.course import Role, Scope
 from grader.domain.errors import BadRequest, NeedsRole, NeedsScope, UnknownThing
 from grader.domain.ids import AssignmentId, Owner
-from grader.service import adjustments, audit, gradebook, submissions
+from grader.service import adjustments, assignments, audit, gradebook, late_policy, submissions
 from grader.storage.models import AdjustmentRow, GradebookEntryRow
 from tests import builders
 
@@ -323,3 +324,19 @@ def test_a_check_definition_of_no_part_is_no_target(book):
     stray = CheckDefinition(id="Z.one", part="Z", title="Stray", points=1)
     assert adjustments.choices(book.assignment, [builders.a_result(stray)])[0].target == WHOLE
     assert "check:Z.one" not in [one.value for one in adjustments.choices(book.assignment, [builders.a_result(stray)])]
+
+
+def test_late_days_cost_their_share_of_what_a_person_has_adjusted(database):
+    with database.begin() as work:
+        book = Book(work, due_at=datetime.now(UTC) - timedelta(hours=1))
+        changes = {"extension_days_per_term": 0, "beyond": "penalise", "penalty_per_day": 0.5, "most_penalty": 0.5}
+        late_policy.change(work, book.readers["instructor"], book.assignment, changes, reason="As announced.")
+        assert (book.row().score, book.row().penalty) == (1.5, 1.5)
+        book.adjust(TWO, 2.0)
+        row = book.row()
+        assert (row.score, row.penalty, row.is_adjusted) == (2.5, 2.5, True)
+        book.assignment = assignments.offered(work, book.readers["ta"], book.assignment.slug)
+        assert book.shown("student").score == 2.5
+        late_policy.withdraw(work, book.readers["instructor"], book.assignment, reason="A slip.")
+        book.assignment = assignments.offered(work, book.readers["ta"], book.assignment.slug)
+        assert book.row().score == 5.0

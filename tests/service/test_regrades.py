@@ -102,6 +102,17 @@ def test_a_student_asks_and_both_sides_see_what_was_said(desk):
     assert [entry[2] for entry in trail] == ["grant regrade", "adjust points", "ask for regrade"]
 
 
+def test_whoever_asked_is_told_of_the_answer_in_its_transaction(desk):
+    request = desk.ask()
+    assert desk.work.session.execute(text("SELECT count(*) FROM notices WHERE kind = 'regrade.answered'")).scalar() == 0
+    desk.answer(request, points=1)
+    told = desk.work.session.execute(
+        text("SELECT person_id, submission_id, about FROM notices WHERE kind = 'regrade.answered'")
+    ).one()
+    assert (told.person_id, str(told.submission_id)) == (desk.student.id, str(desk.submission.id))
+    assert told.about == {"regrade": request.id, "state": "granted"}
+
+
 def test_a_declined_request_changes_nothing(desk):
     request = desk.ask(PART_A)
     with pytest.raises(BadRequest, match="declined"):
