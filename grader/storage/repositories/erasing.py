@@ -10,7 +10,16 @@ from sqlalchemy import select, text
 
 from grader.domain.ids import PersonId
 from grader.storage.database import Work
-from grader.storage.models import CheckResultRow, ChoiceRow, ExtensionRow, PersonRow, RunRow, StageRow, SubmissionRow
+from grader.storage.models import (
+    AuditEventRow,
+    CheckResultRow,
+    ChoiceRow,
+    ExtensionRow,
+    PersonRow,
+    RunRow,
+    StageRow,
+    SubmissionRow,
+)
 
 ERASED = "Erased person"
 # Deleted with the person, whatever the course.
@@ -135,6 +144,9 @@ def free_shared(work: Work, chosen: Sequence[UUID], person: PersonId, clean: Cal
         row.file_name = clean(row.file_name)
     for choice in choices:
         choice.reason = clean(choice.reason)
+    told = select(AuditEventRow).where(AuditEventRow.subject.in_([f"submission:{row.id}" for row in mine]))
+    for event in work.session.scalars(told):
+        event.detail = clean(event.detail)
     runs = list(work.session.scalars(select(RunRow).where(RunRow.submission_id.in_(chosen))))
     for run in runs:
         run.message, run.notes, run.facts = clean(run.message), _cleaned(run.notes, clean), _cleaned(run.facts, clean)
