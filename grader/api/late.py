@@ -32,7 +32,7 @@ from grader.api.schemas.late import (
 from grader.domain.ids import PersonId
 from grader.service import assignments, choices, extensions, late_policy
 
-router = APIRouter(tags=["late"])
+router = APIRouter(tags=["late work"])
 _Why = Annotated[Words, Query(min_length=1, max_length=1000)]
 
 

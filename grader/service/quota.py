@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from grader.domain.course import Reader
+from grader.domain.errors import PastDeadline, QuotaUsed
 from grader.domain.grading import OfferedAssignment
 from grader.domain.ids import CourseId, Owner, PersonId
 from grader.domain.late import Charge, late_days, penalty
@@ -91,3 +92,27 @@ def lock_terms(work: Work, reader: Reader, assignment: OfferedAssignment, owner:
     """Let nobody else's late upload take the same days until this transaction ends."""
     persons = [person for person, _ in members_of(work, reader, owner)]
     lateness.lock_terms(work, CourseId(assignment.course_id), persons)
+
+
+def refuse_late(allowed: Allowance, assignment: OfferedAssignment) -> None:
+    """Raise PastDeadline when late work is refused and somebody has too few days left for it, saying who."""
+    if not allowed.is_open:
+        days = "day" if allowed.late_days == 1 else "days"
+        whose = " and ".join(
+            f"{one.name if allowed.is_team else 'you'} {'has' if allowed.is_team else 'have'} {one.days_left} late "
+            f"{'day' if one.days_left == 1 else 'days'} left this term"
+            for one in allowed.short
+        )
+        raise PastDeadline(
+            f"{assignment.title} was due {allowed.late_days} started {days} ago, and {whose}; ask your instructor if "
+            "you think that this is wrong."
+        )
+
+
+def refuse_over_quota(allowed: Allowance, assignment: OfferedAssignment) -> None:
+    """Raise QuotaUsed when today's uploads are used, saying when the next is possible."""
+    if allowed.next_upload_at is not None:
+        raise QuotaUsed(
+            f"You have used your {assignment.uploads_per_day} uploads of today; the next is possible from "
+            f"{allowed.next_upload_at:%Y-%m-%d %H:%M} ({assignment.time_zone})."
+        )

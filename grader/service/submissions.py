@@ -11,13 +11,13 @@ from datetime import datetime
 from uuid import UUID
 
 from grader.domain.course import Reader, Scope
-from grader.domain.errors import BadRequest, NotYours, PastDeadline, QuotaUsed, UnknownAssignment
+from grader.domain.errors import BadRequest, NotYours, UnknownAssignment
 from grader.domain.grading import GradingRun, OfferedAssignment, ProgressKind, Queue, RunReason, RunState
 from grader.domain.ids import AssignmentId, CourseId, Owner, PersonId, RunId, Sha256, Slug, SubmissionId
 from grader.domain.late import ON_TIME, penalty
 from grader.domain.submission import Receipt, Submission, Upload
 from grader.service import assignments, gradebook, lateness, visibility
-from grader.service.quota import Allowance, allowance, lock_terms, owner_of
+from grader.service.quota import allowance, lock_terms, owner_of, refuse_late, refuse_over_quota
 from grader.storage.database import Work
 from grader.storage.models import RunRow, SubmissionRow
 from grader.storage.repositories import adjustments, events, runs, stages
@@ -79,7 +79,7 @@ def refuse_unless_open(work: Work, reader: Reader, assignment: OfferedAssignment
     _refuse_strangers(reader, assignment)
     owner = owner_of(work, reader, assignment)
     if not reader.is_staff(CourseId(assignment.course_id)):
-        _refuse_late(allowance(work, reader, assignment, owner, stages.now(work)), assignment)
+        refuse_late(allowance(work, reader, assignment, owner, stages.now(work)), assignment)
 
 
 def receive(
@@ -110,8 +110,8 @@ def receive(
         lock_terms(work, reader, assignment, owner)
         allowed = allowance(work, reader, assignment, owner, stages.now(work))
     if not reader.is_staff(CourseId(assignment.course_id)):
-        _refuse_late(allowed, assignment)
-        _refuse_over_quota(allowed, assignment)
+        refuse_late(allowed, assignment)
+        refuse_over_quota(allowed, assignment)
     row = rows.add(
         work,
         assignment_id=assignment.id,
@@ -131,28 +131,6 @@ def _refuse_strangers(reader: Reader, assignment: OfferedAssignment) -> None:
     if not reader.is_member(CourseId(assignment.course_id)):
         raise UnknownAssignment(f"There is no assignment called {assignment.slug}.")
     reader.require_scope(Scope.SUBMIT)
-
-
-def _refuse_late(allowed: Allowance, assignment: OfferedAssignment) -> None:
-    if not allowed.is_open:
-        days = "day" if allowed.late_days == 1 else "days"
-        whose = " and ".join(
-            f"{one.name if allowed.is_team else 'you'} {'has' if allowed.is_team else 'have'} {one.days_left} late "
-            f"{'day' if one.days_left == 1 else 'days'} left this term"
-            for one in allowed.short
-        )
-        raise PastDeadline(
-            f"{assignment.title} was due {allowed.late_days} started {days} ago, and {whose}; ask your instructor if "
-            "you think that this is wrong."
-        )
-
-
-def _refuse_over_quota(allowed: Allowance, assignment: OfferedAssignment) -> None:
-    if allowed.next_upload_at is not None:
-        raise QuotaUsed(
-            f"You have used your {assignment.uploads_per_day} uploads of today; the next is possible from "
-            f"{allowed.next_upload_at:%Y-%m-%d %H:%M} ({assignment.time_zone})."
-        )
 
 
 def _known(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select
 
+from grader.domain.check import Visibility
 from grader.domain.course import Role, Scope
 from grader.domain.errors import BadRequest, NeedsRole, NeedsScope, NotYours, PastDeadline, UnknownThing
 from grader.domain.grading import Counting
 from grader.domain.ids import AssignmentId, Owner
 from grader.domain.submission import Upload
 from grader.service import assignments, audit, choices, courses, extensions, gradebook, late_policy, submissions
+from grader.service.submissions import SubmissionQuery
 from grader.storage.models import ExtensionRow, GradebookEntryRow, RunRow, SubmissionRow
 from tests import builders
 
@@ -156,6 +159,17 @@ class TestExtensions:
             extensions.withdraw(term.work, term.readers["ta"], assignment, term.student.id, reason="No.")
         actions = [(action, detail.split(": ")[-1]) for _, action, detail in term.trail(f"gradebook:{assignment.id}:{term.student.id}")]  # fmt: skip
         assert actions == [("withdraw extension", "No."), ("give extension", "Second."), ("give extension", "First.")]
+
+    def test_what_is_shown_after_the_due_date_waits_for_the_one_that_holds(self, term):
+        plan = (*builders.a_plan()[:3], replace(builders.a_plan()[3], visibility=Visibility.AFTER_DUE))
+        assignment = term.offer(plan=plan)
+        term.hand_in(assignment, -1)
+        term.hand_in(assignment, -1, person=term.mates[0])
+        term.extend(assignment, extra_days=3)
+        for who, score in (("student", None), ("mate", 4.0)):
+            (line,) = submissions.list_submissions(term.work, term.readers[who], SubmissionQuery()).lines
+            assert (line.score, term.standing(assignment, who).score) == (score, score), who
+            assert submissions.latest_run(term.work, term.readers[who], line.submission).score == score
 
     def test_everybodys_date_that_moves_beyond_it_holds(self, term):
         assignment = term.offer()

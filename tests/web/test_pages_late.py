@@ -72,6 +72,7 @@ def test_an_instructor_sets_the_policy_and_points_follow(site, scene, ada, ines)
     fields = {"days": "1", "grace": "0", "beyond": "penalise", "per_day": "20%", "most": "", "reason": "Agreed"}
     assert ines.submit("/assignments/tiny/late", **fields).status_code == 303
     assert "4 / 5" in text_of(ines.get(f"/assignments/tiny/people/{scene.people[ADA].id}").text)
+    assert "Your score now: 4 of 5 points." in text_of(ada.get("/assignments/tiny").text)
     page = text_of(ines.get("/assignments/tiny/late").text)
     assert "1 late day for the term. Later uploads lose 20% of their points" in page
     receipt_page = text_of(ada.get(f"/submissions/{receipt.id}/receipt").text)
