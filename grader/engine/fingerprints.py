@@ -17,7 +17,7 @@ from typing import Any
 
 from grader.domain.assignment import FileRules, Limits
 from grader.domain.ending import EndingReason
-from grader.domain.errors import InputError, SandboxLost
+from grader.domain.errors import InputError, NoSandbox, SandboxLost
 from grader.domain.similarity import Fingerprint, Piece, Print
 from grader.engine.sandbox.base import Sandbox, SandboxBackend, SandboxProfile
 from grader.engine.wire.frames import FrameLimits, FramePipe, WireError, WireTimeout
@@ -59,6 +59,22 @@ def take(backend: SandboxBackend, name: str, content: bytes, *, limits: Limits, 
         return Fingerprint(problem=one_line(str(error)))
     body = {"archive": content, "name": listing.name, "kind": listing.kind, "entries": entries, "every": False}
     return _asked(backend, body)
+
+
+def require_reader(backend: SandboxBackend) -> None:
+    """Read something harmless first: else an image without the reader would be every submission's problem, for good.
+
+    Raises:
+        NoSandbox: these sandboxes cannot read a submission.
+        SandboxLost: ours.
+
+    """
+    found = take(backend, "one.py", b"one = 1\n", limits=Limits(), rules=FileRules())
+    if len(found.pieces) != 1:
+        raise NoSandbox(
+            f"The {backend.name} sandboxes here cannot read submissions; if they are made from an image, build it "
+            "again (docker/build-images.sh)."
+        )
 
 
 def of_starter(backend: SandboxBackend, folder: Path, suffixes: Iterable[str]) -> Fingerprint:

@@ -31,8 +31,10 @@ class Prepared:
     unread: tuple[Unread, ...]
 
 
-def prepare(work: Work, slug: str, making: str) -> Prepared:
+def prepare(work: Work, slug: str, making: str, *, again: bool = False) -> Prepared:
     """For whoever runs the service. `alike` are all assignments of the same spec, the asked one among them.
+
+    With `again` what could not be read is to be read once more.
 
     Raises:
         UnknownAssignment.
@@ -42,7 +44,7 @@ def prepare(work: Work, slug: str, making: str) -> Prepared:
     if found is None:
         raise UnknownAssignment(f"There is no assignment called {slug[:80]}.")
     alike = tuple(assignments.by_spec(work, found.spec.spec_slug))
-    unread = repository.unread(work, [one.id for one in alike], making)
+    unread = repository.unread(work, [one.id for one in alike], making, again=again)
     return Prepared(assignment=found, alike=alike, unread=tuple(unread))
 
 

@@ -14,6 +14,7 @@ import zipfile
 import pytest
 
 from grader.domain.assignment import FileRules, Limits
+from grader.domain.errors import NoSandbox
 from grader.domain.similarity import Compared, matches, own_values, pairs
 from grader.engine.fingerprints import CHARACTERS, checked, of_starter, take
 from grader.engine.handins import entries_of, hand_in, reference_hand_in, starter_hand_in
@@ -184,6 +185,17 @@ class TestHostile:
         monkeypatch.setattr(fingerprints, "_PROFILE", replace(fingerprints._PROFILE, program=endless))
         monkeypatch.setattr(fingerprints, "PATIENCE_S", 0.5)
         assert take(usable_bwrap, "x.py", b"x\n", limits=Limits(), rules=FileRules()).problem.endswith("too long.")
+
+    def test_sandboxes_without_the_reader_are_refused_before_any_submission_is(self, usable_bwrap, monkeypatch):
+        from dataclasses import replace
+
+        from grader.engine import fingerprints
+
+        fingerprints.require_reader(usable_bwrap)
+        older = replace(fingerprints._PROFILE, program="import grader.engine.probe.not_there")
+        monkeypatch.setattr(fingerprints, "_PROFILE", older)
+        with pytest.raises(NoSandbox, match="cannot read submissions"):
+            fingerprints.require_reader(usable_bwrap)
 
     def test_what_is_no_hand_in_is_said_without_a_sandbox(self, tmp_path):
         backend = PlainBackend(tmp_path)

@@ -147,6 +147,8 @@ class TestComparing:
         row = world.hand_in(Fingerprint(problem="No Python."))
         assert world.prepared().unread == ()
         assert [one.submission for one in world.prepared("another making").unread] == [row.id]
+        again = similarity.prepare(world.work, world.assignment.slug, MAKING, again=True)
+        assert [one.submission for one in again.unread] == [row.id]
         world.hand_in(ONE)
         gone = world.hand_in(ONE)
         care.empty(world.work, [gone.id])

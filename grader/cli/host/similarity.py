@@ -30,6 +30,7 @@ def similarity(
     data: Data = None,
     sandbox: Annotated[SandboxName | None, typer.Option("--sandbox", help="Where submissions are read.")] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=64, help="Submissions read at the same time.")] = 2,
+    again: Annotated[bool, typer.Option("--again", help="Read what could not be read once more.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Find submissions of an assignment, and of earlier terms, that have passages in common, for staff to read.
@@ -37,14 +38,15 @@ def similarity(
     Needs a sandbox, like a worker: each submission is read in one, once. Exit status: 0 done, 2 refused, 3 no sandbox,
     or the database or the blob store cannot be reached.
     """
-    from grader.engine.fingerprints import MAKING
+    from grader.engine.fingerprints import MAKING, require_reader
     from grader.engine.sandbox.select import choose
     from grader.service import similarity as service
 
     with _opened(data) as (database, blobs):
         with database.begin() as work:
-            prepared = service.prepare(work, assignment, MAKING)
+            prepared = service.prepare(work, assignment, MAKING, again=again)
         backend = choose(None if sandbox is None else sandbox.value)
+        require_reader(backend)
         given = service.given_by([_starter(backend, blobs, one) for one in _versions(prepared)])
         unread = _read(database, blobs, backend, prepared, jobs)
         with database.begin() as work:

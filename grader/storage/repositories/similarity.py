@@ -34,16 +34,17 @@ class Unread(NamedTuple):
     sha256: str
 
 
-def unread(work: Work, assignments: Sequence[int], making: str) -> list[Unread]:
-    """Oldest first. What retention has emptied cannot be read any more."""
+def unread(work: Work, assignments: Sequence[int], making: str, *, again: bool) -> list[Unread]:
+    """Oldest first; with `again` also what could not be read. What retention has emptied can no longer be."""
     rows = work.session.execute(
         text("""
             SELECT s.id, s.assignment_id, s.file_name, s.sha256 FROM submissions s
             LEFT JOIN fingerprints f ON f.submission_id = s.id AND f.making = :making
+                AND (f.problem = '' OR NOT :again)
             WHERE s.assignment_id = ANY(:assignments) AND s.removed_at IS NULL AND f.submission_id IS NULL
             ORDER BY s.received_at, s.id
         """),
-        {"assignments": list(assignments), "making": making},
+        {"assignments": list(assignments), "making": making, "again": again},
     )
     return [Unread(*row) for row in rows]
 
