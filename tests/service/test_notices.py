@@ -479,6 +479,13 @@ class TestPersonalData:
             ("submission.graded", "email", "given_up")
         ]
 
+    def test_whoever_added_a_webhook_reads_that_and_no_secret(self, office):
+        made = office.register()
+        with office.database.begin() as work:
+            found = personal.collect(work, office.people["instructor"].email)
+        assert [(row["course"], row["url"]) for row in found["webhooks"]] == [("nlp", URL)]
+        assert made.secret not in str(found)
+
     def test_nothing_of_it_is_left_when_they_are_erased(self, told):
         with told.database.begin() as work:
             done = erasure.erase(work, "ada@example.org", reason="request 1")

@@ -45,6 +45,8 @@ _QUERIES = {
                     WHERE run_id IN (SELECT id FROM runs WHERE submission_id = ANY(:submissions))
                     ORDER BY run_id, check_id, name""",
     "events": "SELECT * FROM progress_events WHERE submission_id = ANY(:submissions) ORDER BY id",
+    "webhooks": """SELECT c.slug AS course, w.url, w.created_at, w.removed_at FROM webhooks w
+                   JOIN courses c ON c.id = w.course_id WHERE w.created_by = :person ORDER BY w.id""",
     "mail_refusals": "SELECT kind FROM mail_refusals WHERE person_id = :person ORDER BY kind",
     "notices": """SELECT n.kind, c.slug AS course, a.slug AS assignment, n.submission_id, n.about, n.created_at
                   FROM notices n JOIN courses c ON c.id = n.course_id LEFT JOIN assignments a ON a.id = n.assignment_id
