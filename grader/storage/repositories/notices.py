@@ -190,11 +190,12 @@ def try_again(work: Work, delivery: UUID, *, attempt: int, pause: timedelta, pro
 
 
 def postpone_all_of(work: Work, webhook: int, pause: timedelta) -> None:
-    """What waits for a webhook that has just failed waits for so long at least."""
+    """What waits for a webhook that has just failed waits for so long at least; what is under way says for itself."""
     work.session.execute(
         text("""UPDATE deliveries
                 SET not_before = greatest(not_before, clock_timestamp() + CAST(:pause AS interval))
-                WHERE webhook_id = :webhook AND state = 'waiting'"""),
+                WHERE id IN (SELECT id FROM deliveries WHERE webhook_id = :webhook AND state = 'waiting'
+                             FOR UPDATE SKIP LOCKED)"""),
         {"webhook": webhook, "pause": pause},
     )
 
@@ -205,7 +206,8 @@ def give_up_late(work: Work) -> int:
         work,
         """UPDATE deliveries SET state = 'given_up', ended_at = clock_timestamp(),
            problem = CASE WHEN problem = '' THEN 'Its time was over before it could be tried.' ELSE problem END
-           WHERE state = 'waiting' AND until <= clock_timestamp() AND not_before <= clock_timestamp()""",
+           WHERE id IN (SELECT id FROM deliveries WHERE state = 'waiting' AND until <= clock_timestamp()
+                        AND not_before <= clock_timestamp() FOR UPDATE SKIP LOCKED)""",
         {},
     )
 
