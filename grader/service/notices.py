@@ -112,7 +112,8 @@ def look(work: Work, *, with_mail: bool, due_soon: timedelta | None = None) -> R
 
 def record(work: Work, outcomes: Sequence[tuple[Parcel, Outcome]]) -> None:
     """Keep how attempts ended. A webhook that has failed for long, or says that it is gone, is disabled with a mark."""
-    for parcel, outcome in outcomes:
+    webhooks.lock(work, {parcel.webhook for parcel, _ in outcomes if parcel.webhook is not None})
+    for parcel, outcome in sorted(outcomes, key=lambda one: one[0].id):
         if not outcome.problem:
             notices.end(work, parcel.id, DeliveryState.DELIVERED)
             if parcel.webhook is not None:

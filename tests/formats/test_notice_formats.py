@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import email.policy
 import json
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -63,6 +65,19 @@ class TestSignatures:
             headers["webhook-timestamp"] = str(int(headers["webhook-timestamp"]) + 1)
         with pytest.raises(WebhookVerificationError):
             Webhook(other).verify(body, headers)
+
+    def test_what_the_documentation_tells_receivers_to_do_works(self):
+        page = (Path(__file__).parents[2] / "docs" / "notices.md").read_text(encoding="utf-8")
+        (code,) = [block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "def is_ours" in block]
+        told: dict = {}
+        exec(code, told)
+        body = body_of(a_parcel())
+        headers = signed_headers(SECRET, str(NOTICE), body, datetime.now(UTC))
+        assert told["is_ours"](SECRET, headers, body)
+        assert not told["is_ours"](SECRET, headers, body + b" ")
+        assert not told["is_ours"](secret_of(b"x" * 32), headers, body)
+        late = signed_headers(SECRET, str(NOTICE), body, datetime.now(UTC) - timedelta(minutes=6))
+        assert not told["is_ours"](SECRET, late, body)
 
     def test_the_example_of_the_specifications_own_tests(self):
         at = datetime.fromtimestamp(1614265330, UTC)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,6 +15,7 @@ from grader.domain.ids import AssignmentId, PersonId
 from grader.domain.notices import Channel, DeliveryState, NoticeKind, Outcome, pause_s
 from grader.service import accounts, audit, courses, erasure, notices, personal, webhooks
 from grader.storage.models import DeliveryRow, NoticeRow, WebhookRow
+from grader.storage.repositories import webhooks as rows
 from tests import builders
 
 URL = "https://example.org/hook"
@@ -321,6 +324,22 @@ class TestTryingAgain:
         office.later(minutes=2)
         assert office.look()
 
+    def test_two_sweeps_that_have_calls_of_one_webhook_do_not_wait_for_each_other_for_ever(self, office):
+        office.register()
+        for _ in range(2):
+            office.tell(mails=False)
+        one, other = office.look()
+        failed = Outcome(problem="It answered 500.")
+        with ThreadPoolExecutor(1) as threads:
+            with office.database.begin() as work:
+                rows.note_failed(work, one.webhook)
+                # The other sweep is in the middle of its own when this one goes on.
+                beside = threads.submit(office.record, (other, failed))
+                time.sleep(0.5)
+                notices.record(work, [(one, failed)])
+            beside.result(timeout=20)
+        assert [line.problem for line in office.log()] == ["It answered 500."] * 2
+
     def test_two_sweeps_take_no_parcel_twice(self, office):
         for _ in range(5):
             office.tell()
@@ -478,6 +497,13 @@ class TestPersonalData:
         assert [(row["kind"], row["channel"], row["state"]) for row in found["deliveries"]] == [
             ("submission.graded", "email", "given_up")
         ]
+
+    def test_whoever_added_a_webhook_reads_that_and_no_secret(self, office):
+        made = office.register()
+        with office.database.begin() as work:
+            found = personal.collect(work, office.people["instructor"].email)
+        assert [(row["course"], row["url"]) for row in found["webhooks"]] == [("nlp", URL)]
+        assert made.secret not in str(found)
 
     def test_nothing_of_it_is_left_when_they_are_erased(self, told):
         with told.database.begin() as work:

@@ -36,14 +36,22 @@ _TO_PEOPLE = """
       AND NOT EXISTS (SELECT FROM mail_refusals r WHERE r.person_id = p.id AND r.kind = n.kind)
 """
 # Once for each student and assignment: the key is unique. Whoever has handed in, or whose team has, needs none.
+# The due date is the one that holds for the student (`grader.service.lateness.due_with`).
 _DUE_SOON = """
     INSERT INTO notices (id, kind, course_id, assignment_id, person_id, mails, key, expires_at)
     SELECT gen_random_uuid(), :kind, a.course_id, a.id, m.person_id, true,
-           concat('due-soon:', a.id, ':', m.person_id), a.due_at
+           concat('due-soon:', a.id, ':', m.person_id), theirs.due_at
     FROM assignments a
     JOIN courses c ON c.id = a.course_id AND c.archived_at IS NULL
     JOIN memberships m ON m.course_id = a.course_id AND m.role = 'student' AND m.left_at IS NULL
-    WHERE a.due_at > clock_timestamp() AND a.due_at <= clock_timestamp() + CAST(:within AS interval)
+    LEFT JOIN LATERAL (
+        SELECT x.due_at, x.extra_days FROM extensions x
+        WHERE x.assignment_id = a.id AND x.withdrawn_at IS NULL AND x.owner IN ('p' || m.person_id, 't' || m.team_id)
+        ORDER BY x.id DESC LIMIT 1) given ON true
+    CROSS JOIN LATERAL (SELECT greatest(a.due_at, coalesce(given.due_at,
+        (a.due_at AT TIME ZONE c.time_zone + make_interval(days => coalesce(given.extra_days, 0)))
+        AT TIME ZONE c.time_zone)) AS due_at) theirs
+    WHERE theirs.due_at > clock_timestamp() AND theirs.due_at <= clock_timestamp() + CAST(:within AS interval)
       AND NOT EXISTS (SELECT FROM submissions s WHERE s.assignment_id = a.id
                       AND s.owner IN ('p' || m.person_id, 't' || m.team_id))
       AND NOT EXISTS (SELECT FROM notices n WHERE n.key = concat('due-soon:', a.id, ':', m.person_id))
@@ -69,7 +77,8 @@ _CLAIM = """
 """
 _PARCELS = """
     SELECT d.id, d.notice_id, n.kind, d.channel, d.attempts, d.until, n.created_at, n.about, c.slug AS course,
-           c.title AS course_title, c.time_zone, a.slug AS assignment, a.title AS assignment_title, a.due_at,
+           c.title AS course_title, c.time_zone, a.slug AS assignment, a.title AS assignment_title,
+           CASE WHEN n.kind = :due_soon THEN n.expires_at ELSE a.due_at END AS due_at,
            n.submission_id, s.received_at, d.webhook_id, w.url, w.secret, d.person_id, p.name, p.email,
            d.until <= clock_timestamp() AS is_over,
            (d.channel = 'webhook' AND (w.removed_at IS NOT NULL OR w.disabled_at IS NOT NULL))
@@ -190,11 +199,12 @@ def try_again(work: Work, delivery: UUID, *, attempt: int, pause: timedelta, pro
 
 
 def postpone_all_of(work: Work, webhook: int, pause: timedelta) -> None:
-    """What waits for a webhook that has just failed waits for so long at least."""
+    """What waits for a webhook that has just failed waits for so long at least; what is under way says for itself."""
     work.session.execute(
         text("""UPDATE deliveries
                 SET not_before = greatest(not_before, clock_timestamp() + CAST(:pause AS interval))
-                WHERE webhook_id = :webhook AND state = 'waiting'"""),
+                WHERE id IN (SELECT id FROM deliveries WHERE webhook_id = :webhook AND state = 'waiting'
+                             FOR UPDATE SKIP LOCKED)"""),
         {"webhook": webhook, "pause": pause},
     )
 
@@ -205,7 +215,8 @@ def give_up_late(work: Work) -> int:
         work,
         """UPDATE deliveries SET state = 'given_up', ended_at = clock_timestamp(),
            problem = CASE WHEN problem = '' THEN 'Its time was over before it could be tried.' ELSE problem END
-           WHERE state = 'waiting' AND until <= clock_timestamp() AND not_before <= clock_timestamp()""",
+           WHERE id IN (SELECT id FROM deliveries WHERE state = 'waiting' AND until <= clock_timestamp()
+                        AND not_before <= clock_timestamp() FOR UPDATE SKIP LOCKED)""",
         {},
     )
 

@@ -73,6 +73,8 @@ _QUERIES = {
                         FROM similar_pairs p JOIN submissions s ON s.id IN (p.one_id, p.other_id)
                         JOIN assignments a ON a.id = p.assignment_id
                         WHERE s.id = ANY(:submissions) ORDER BY p.id, s.id""",
+    "webhooks": """SELECT c.slug AS course, w.url, w.created_at, w.removed_at FROM webhooks w
+                   JOIN courses c ON c.id = w.course_id WHERE w.created_by = :person ORDER BY w.id""",
     "mail_refusals": "SELECT kind FROM mail_refusals WHERE person_id = :person ORDER BY kind",
     "notices": """SELECT n.kind, c.slug AS course, a.slug AS assignment, n.submission_id, n.about, n.created_at
                   FROM notices n JOIN courses c ON c.id = n.course_id LEFT JOIN assignments a ON a.id = n.assignment_id

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -26,6 +27,13 @@ def listed(work: Work, course: CourseId) -> list[Webhook]:
         .execution_options(populate_existing=True)
     )
     return [_webhook(row, email) for row, email in work.session.execute(query)]
+
+
+def lock(work: Work, among: Collection[int]) -> None:
+    """Let one transaction at a time say how these do. Before anything about their deliveries is written."""
+    if among:
+        statement = text("SELECT id FROM webhooks WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE")
+        work.session.execute(statement, {"ids": sorted(among)})
 
 
 def change(work: Work, webhook: int, **values: Any) -> None:
