@@ -13,7 +13,7 @@ from datetime import datetime
 from uuid import UUID
 
 from grader.domain.adjustment import Target
-from grader.domain.course import Reader, Scope
+from grader.domain.course import Course, Reader, Scope
 from grader.domain.errors import (
     AlreadyAnswered,
     AlreadyExists,
@@ -247,10 +247,10 @@ def list_requests(work: Work, reader: Reader, query: RegradeQuery) -> RegradePag
     )
 
 
-def count_open(work: Work, reader: Reader, assignment: OfferedAssignment) -> int:
-    """How many requests wait for an answer. Staff."""
-    reader.require_staff(CourseId(assignment.course_id))
-    return regrades.count_open(work, assignment.id)
+def count_open(work: Work, reader: Reader, course: Course) -> int:
+    """How many requests of a course wait for an answer. Staff."""
+    reader.require_staff(course.id)
+    return regrades.count_open(work, course.id)
 
 
 def set_window(work: Work, reader: Reader, assignment: OfferedAssignment, *, days: int) -> None:

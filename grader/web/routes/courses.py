@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from grader.domain.errors import BadRequest, BadRoster, InputError
 from grader.http import problems
 from grader.http.services import Services
-from grader.service import assignments, courses, gradebook, submissions
+from grader.service import assignments, courses, gradebook, regrades, submissions
 from grader.service.accounts import SignedIn
 from grader.service.courses import RosterChange
 from grader.web.access import SlugInPath, TheCommand, TheServices, TheVisitor, Words
@@ -29,6 +29,7 @@ def show(request: Request, slug: SlugInPath, visitor: TheVisitor, services: TheS
     with services.database.begin() as work:
         course = courses.course_of(work, reader, slug)
         counts = gradebook.course_overview(work, reader, course)
+        asked = regrades.count_open(work, reader, course)
         offered = [one for one in assignments.offered_for(work, reader) if one.course_id == course.id]
         now = submissions.seen_at(work)
     return page(
@@ -38,6 +39,7 @@ def show(request: Request, slug: SlugInPath, visitor: TheVisitor, services: TheS
         course=course,
         assignments=offered,
         counts=counts,
+        asked=asked,
         now=now,
     )
 
