@@ -13,7 +13,7 @@ from datetime import datetime
 from uuid import UUID
 
 from grader.domain.adjustment import Target
-from grader.domain.course import Reader, Scope
+from grader.domain.course import Course, Reader, Scope
 from grader.domain.errors import (
     AlreadyAnswered,
     AlreadyExists,
@@ -202,7 +202,8 @@ def answer(
         work, reader, verb, subject_of(assignment, request.person.id), f"request {identity}, {request.title}: {said}"
     )
     notices.tell(
-        work, NoticeKind.REGRADE_ANSWERED, course=CourseId(assignment.course_id), assignment=AssignmentId(assignment.id),
+        work, NoticeKind.REGRADE_ANSWERED,
+        course=CourseId(assignment.course_id), assignment=AssignmentId(assignment.id),
         submission=request.submission, person=request.person.id, about={"regrade": identity, "state": state.value},
     )  # fmt: skip
     return _got(work, identity)
@@ -252,10 +253,10 @@ def list_requests(work: Work, reader: Reader, query: RegradeQuery) -> RegradePag
     )
 
 
-def count_open(work: Work, reader: Reader, assignment: OfferedAssignment) -> int:
-    """How many requests wait for an answer. Staff."""
-    reader.require_staff(CourseId(assignment.course_id))
-    return regrades.count_open(work, assignment.id)
+def count_open(work: Work, reader: Reader, course: Course) -> int:
+    """How many requests of a course wait for an answer. Staff."""
+    reader.require_staff(course.id)
+    return regrades.count_open(work, course.id)
 
 
 def set_window(work: Work, reader: Reader, assignment: OfferedAssignment, *, days: int) -> None:

@@ -61,10 +61,15 @@ CHECKS = [
 
 @pytest.fixture
 def seeded(world):
-    """A graded submission with pictures, one that waits, and what fills the addresses."""
+    """A graded submission with pictures, asked about and adjusted, one that waits, and what fills the addresses."""
     graded = world.hand_in().json()["id"]
     world.grade(pictures=True)
     picture = world.client("ta").get(f"/submissions/{graded}").json()["run"]["checks"][1]["artifacts"][0]["id"]
+    whole = {"target": "whole", "reason": "Once more."}
+    asked = world.client("student").post(f"/submissions/{graded}/regrades", json=whole).json()["id"]
+    adjusted = world.client("ta").post(
+        f"/assignments/{world.assignment.slug}/adjustments/{world.people['student'].id}", json=whole | {"points": 1}
+    )
     world.hand_in("classmate", content=b"x = 2\n")
     headers = {role: {"Authorization": f"Bearer {world.token(role)}"} for role in ROLES if role != "anonymous"}
     hooks, hook = f"/courses/{world.course.slug}/webhooks", {"url": "https://example.org/theirs"}
@@ -78,6 +83,8 @@ def seeded(world):
         "person": world.people["classmate"].id,
         "artifact": picture,
         "webhook": webhook,
+        "regrade": asked,
+        "adjustment": adjusted.json()["id"],
     }
 
 

@@ -13,7 +13,7 @@ from grader.domain.course import Role, Scope
 from grader.domain.errors import BadRequest, NeedsRole, NeedsScope, UnknownThing
 from grader.domain.ids import AssignmentId, PersonId
 from grader.domain.notices import Channel, DeliveryState, NoticeKind, Outcome, pause_s
-from grader.service import accounts, audit, courses, erasure, notices, personal, webhooks
+from grader.service import accounts, audit, courses, erasure, extensions, notices, personal, webhooks
 from grader.storage.models import DeliveryRow, NoticeRow, WebhookRow
 from grader.storage.repositories import webhooks as rows
 from tests import builders
@@ -207,6 +207,16 @@ class TestDueSoon:
             builders.a_submission(work, office.assignment, office.people["student"], owner=f"t{team.id}")
         self.due_in(office, 20)
         assert office.look(due_soon=DAY) == ()
+
+    def test_who_has_more_time_is_reminded_of_their_own_due_date(self, office):
+        self.due_in(office, 20)
+        with office.database.begin() as work:
+            extensions.give(
+                work, office.readers["ta"], office.assignment, office.people["mate"].id, extra_days=2, reason="Ill."
+            )
+        assert office.look(due_soon=DAY) == ()
+        (letter,) = office.look(due_soon=3 * DAY)
+        assert letter.due_at > datetime.now(UTC) + timedelta(hours=60)
 
     def test_webhooks_are_not_told_who_is_late(self, office):
         office.register()

@@ -25,6 +25,7 @@ from grader.domain.regrade import MOST_REQUESTS, closes_at
 from grader.service import assignments, audit, regrades, submissions
 from grader.service.regrades import RegradeQuery
 from grader.storage.models import MembershipRow
+from grader.storage.repositories.courses import course_of
 from tests import builders
 from tests.service.test_adjustments import ONE, PART_A, TWO, Book
 
@@ -302,7 +303,7 @@ class TestWhoDoesWhat:
             with pytest.raises(NeedsRole, match="Only students ask"):
                 desk.ask(ONE, who=who)
         with pytest.raises(NeedsRole):
-            regrades.count_open(desk.work, desk.readers["student"], desk.assignment)
+            regrades.count_open(desk.work, desk.readers["student"], course_of(desk.course))
         assert desk.row().score == 3.0
 
     @pytest.mark.parametrize("who", ["ta", "instructor", "admin"])
@@ -356,7 +357,8 @@ def test_the_queue_is_open_ones_first_then_the_oldest_page_by_page(desk):
         found += [one.id for one in page.requests]
         cursor = page.next_cursor
     assert (found, cursor) == (expected, "")
-    assert regrades.count_open(desk.work, desk.readers["ta"], desk.assignment) == 3
+    assert regrades.count_open(desk.work, desk.readers["ta"], course_of(desk.course)) == 3
+    assert regrades.count_open(desk.work, desk.readers["admin"], course_of(desk.other)) == 0
     for query in ({"state": "nice"}, {"cursor": "zzz"}):
         with pytest.raises(BadRequest):
             desk.listed("ta", **query)

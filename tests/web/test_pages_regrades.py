@@ -51,6 +51,7 @@ def test_a_student_asks_from_the_check_that_was_lost(ada, graded):
 
 def test_staff_answer_with_points_and_both_see_it(ada, tina, graded):
     where = ask(ada, graded).headers["Location"]
+    assert "Regrades, 1 open" in text_of(tina.get("/courses/deep").text)
     queue = text_of(tina.get("/assignments/tiny/regrades").text)
     assert "Two (A.two)" in queue and ADA in queue and "Open" in queue
     assert ADA in text_of(tina.get("/courses/deep/regrades?state=open").text)
@@ -63,6 +64,7 @@ def test_staff_answer_with_points_and_both_see_it(ada, tina, graded):
         assert "Granted" in text and "You are right." in text and TINA in text and "+1.5 points" in text
     card = text_of(ada.get(f"/submissions/{graded.id}").text)
     assert "4.5 / 5 points" in card and "You are right." in card
+    assert "open" not in text_of(tina.get("/courses/deep").text).partition("Regrades")[2][:8]
     assert "There are none" in text_of(tina.get("/assignments/tiny/regrades?state=open").text)
 
 

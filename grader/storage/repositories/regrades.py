@@ -77,8 +77,13 @@ def count(work: Work, assignment: int, owner: str) -> int:
     return work.session.execute(query).scalar_one()
 
 
-def count_open(work: Work, assignment: int) -> int:
-    query = select(func.count()).where(RegradeRow.assignment_id == assignment, RegradeRow.state == "open")
+def count_open(work: Work, course: int) -> int:
+    query = (
+        select(func.count())
+        .select_from(RegradeRow)
+        .join(AssignmentRow, AssignmentRow.id == RegradeRow.assignment_id)
+        .where(AssignmentRow.course_id == course, RegradeRow.state == RegradeState.OPEN.value)
+    )
     return work.session.execute(query).scalar_one()
 
 

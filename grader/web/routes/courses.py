@@ -14,7 +14,7 @@ from grader.domain.errors import BadRequest, BadRoster, InputError
 from grader.http import problems
 from grader.http.exports import ExportName, export_term
 from grader.http.services import Services
-from grader.service import assignments, courses, gradebook, notices, submissions
+from grader.service import assignments, courses, gradebook, notices, regrades, submissions
 from grader.service.accounts import SignedIn
 from grader.service.courses import RosterChange, RosterFile
 from grader.service.term import term_gradebook
@@ -33,6 +33,7 @@ def show(request: Request, slug: SlugInPath, visitor: TheVisitor, services: TheS
     with services.database.begin() as work:
         course = courses.course_of(work, reader, slug)
         counts = gradebook.course_overview(work, reader, course)
+        asked = regrades.count_open(work, reader, course)
         offered = [one for one in assignments.offered_for(work, reader) if one.course_id == course.id]
         trouble = notices.trouble(work, reader, course)
         now = submissions.seen_at(work)
@@ -44,6 +45,7 @@ def show(request: Request, slug: SlugInPath, visitor: TheVisitor, services: TheS
         assignments=offered,
         counts=counts,
         trouble=trouble,
+        asked=asked,
         now=now,
     )
 
