@@ -118,7 +118,7 @@ def _pytest(scratch: Path, name: str, marks: str, paths: list[str], *, needs_ima
     memory = scratch / f"{name}-memory"
     command = (
         *(str(BIN / "python"), "-m", "pytest", "-m", marks, "--basetemp", str(scratch / name)),
-        *("-p", "cacheprovider", "-o", f"cache_dir={memory}", "--durations=15", "--durations-min=3", *paths),
+        *("-o", f"cache_dir={memory}", "--durations=15", "--durations-min=3", *paths),
     )
     return Piece(name=name, command=command, needs_image=needs_image, memory=memory)
 
