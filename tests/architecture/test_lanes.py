@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -29,7 +30,9 @@ def piece(tmp_path, monkeypatch):
     def make(content: str) -> lanes.Piece:
         path = tmp_path / "test_made.py"
         path.write_text(content)
-        return lanes._pytest(tmp_path / "scratch", "made", "not docker", [str(path)])
+        made = lanes._pytest(tmp_path / "scratch", "made", "not docker", [str(path)])
+        # A file of tests elsewhere would not be under our configuration.
+        return replace(made, command=(*made.command, "-c", str(lanes.ROOT / "pyproject.toml")))
 
     (tmp_path / "scratch").mkdir()
     return make
