@@ -16,11 +16,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis import checks
 from schemathesis.generation.stateful import run_state_machine_as_test
+from sqlalchemy import text
 
 from grader.api.document import document_of
 from grader.api.schemas.common import Problem
+from grader.domain.similarity import Fingerprint, Piece, Print
 from grader.http.problems import MEDIA_TYPE
 from grader.server.app import create_app
+from grader.service import similarity
 from tests.api.serving import settings_for
 
 BOUNDED = settings.get_profile("bounded")
@@ -85,7 +88,20 @@ def seeded(world):
         "webhook": webhook,
         "regrade": asked,
         "adjustment": adjusted.json()["id"],
+        "pair": _pair(world),
     }
+
+
+def _pair(world):
+    """What a comparison of the two hand-ins finds if a sandbox says that they are alike."""
+    with world.database.begin() as work:
+        prepared = similarity.prepare(work, world.assignment.slug, "test")
+        for one in prepared.unread:
+            prints = tuple(Print(line, line, line) for line in range(1, 41))
+            piece = Piece(path="cnn.ipynb", cell=3, text="x = 1\n" * 40, prints=prints)
+            similarity.keep(work, one, Fingerprint(pieces=(piece,)), "test")
+        similarity.compare(work, prepared, frozenset(), "test")
+        return work.session.execute(text("SELECT min(id) FROM similar_pairs")).scalar_one()
 
 
 # A parameter of our own, though there is one value alone, puts the operation into the test's name.
