@@ -79,8 +79,10 @@ _TAGS = [
     {"name": "submissions", "description": "What was handed in, and what came of it."},
     {"name": "gradebook", "description": "What counts. For staff."},
     {"name": "regrades", "description": "Requests for a second look, and their answers."},
+    {"name": "similarity", "description": "Submissions with passages in common. For staff."},
     {"name": "late work", "description": "More time for somebody, late policies, and which submission counts."},
     {"name": "courses", "description": "Courses, rosters, and what they offer."},
+    {"name": "notices", "description": "Webhooks, e-mails, and what was delivered."},
     {"name": "health", "description": "For whoever runs the service. No token needed."},
 ]
 _DESCRIPTION = (
