@@ -144,7 +144,7 @@ class Group:
         quota = self.directories.get("cpu")
         if quota is not None and (quota / "cpu.cfs_quota_us").exists():
             (quota / "cpu.cfs_period_us").write_text(str(PERIOD_US))
-            (quota / "cpu.cfs_quota_us").write_text(str(int(limits.cpus * PERIOD_US)))
+            (quota / "cpu.cfs_quota_us").write_text(str(_quota_us(quota, limits.cpus)))
 
     def _limit_v2(self, limits: GroupLimits) -> None:
         directory = self.directories["memory"]
@@ -273,6 +273,18 @@ def _keyed(path: Path) -> dict[str, int]:
     return {
         parts[0]: int(parts[1]) for parts in (line.split() for line in lines) if len(parts) == 2 and parts[1].isdigit()
     }
+
+
+def _quota_us(directory: Path, cpus: float) -> int:
+    """Of each period, for so many cores or what a group above has: version 1 refuses a child more than that."""
+    allowed = int(cpus * PERIOD_US)
+    for above in directory.parents:
+        quota, period = _number(above / "cpu.cfs_quota_us"), _number(above / "cpu.cfs_period_us")
+        if quota is None or period is None:
+            break
+        if quota > 0:
+            allowed = min(allowed, quota * PERIOD_US // period)
+    return allowed
 
 
 def _refused_tasks(directory: Path) -> int:

@@ -49,6 +49,17 @@ def test_v1_limits_memory_swap_tasks_and_cores(tmp_path: Path) -> None:
     assert (group.directories["cpu"] / "cpu.cfs_quota_us").read_text() == "50000"
 
 
+def test_v1_asks_for_no_more_than_a_group_above_has(tmp_path: Path) -> None:
+    group = v1(tmp_path).make("w1-one")
+    directory = group.directories["cpu"]
+    (directory / "cpu.cfs_quota_us").touch()
+    for above, quota in ((directory.parent, "-1"), (directory.parent.parent, "20000")):
+        (above / "cpu.cfs_quota_us").write_text(quota)
+        (above / "cpu.cfs_period_us").write_text("50000")
+    group.limit(LIMITS)
+    assert (directory / "cpu.cfs_quota_us").read_text() == "40000"
+
+
 def test_v1_facts(tmp_path: Path) -> None:
     group = v1(tmp_path).make("w1-one")
     (group.directories["memory"] / "memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 2\n")
