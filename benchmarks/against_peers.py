@@ -26,7 +26,7 @@ from service import bench_gradebook, bench_scaling, bench_uploads
 
 from grader.domain.errors import GraderError
 
-PARTS = ("latency", "throughput", "memory", "training-cell", "scaling", "uploads", "gradebook")
+PARTS = ("latency", "throughput", "burst", "memory", "training-cell", "scaling", "uploads", "gradebook")
 QUICK = ("latency", "throughput")
 
 
@@ -50,6 +50,8 @@ def measured(bench: measures.Bench, part: str, rounds: int, widths: Sequence[int
         return [measures.latency(bench, rounds)]
     if part == "throughput":
         return measures.throughput_and_grades(bench, widths)
+    if part == "burst":
+        return [measures.burst(bench, widths)]
     if part == "memory":
         return [measures.memory(bench)]
     if part == "training-cell":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +90,13 @@ def hand_ins(count: int) -> list[PeerHandIn]:
     made = [PeerHandIn(name="reference", is_right=True, cells=cells, whole=(given.name, given.content))]
     right = _made_of(spec, cells, "variant", count // 3)
     return made + right + _made_of(spec, cells, "mutant", count - 1 - len(right))
+
+
+def small_hand_in() -> PeerHandIn:
+    """The reference's convolution and CNN alone, importing math and torch and nothing that takes longer."""
+    cells = reference_cells(load_spec(SOURCE))
+    imports = [line for line in cells["imports"].splitlines() if re.match(r"(import|from) (math|torch)\b", line)]
+    return PeerHandIn(name="small", is_right=True, cells={"imports": "\n".join(imports), "cnn": cells["cnn"]})
 
 
 def _made_of(spec: Spec, cells: dict[str, str], kind: str, count: int) -> list[PeerHandIn]:

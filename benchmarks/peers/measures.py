@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from side_by_side import by_turns, import_torch
 from peers import ours, tools
 from peers.assignment import Task, read_task
 from peers.build import Installed
-from peers.hand_ins import CELLS, SOURCE, PeerHandIn, hand_ins, write
+from peers.hand_ins import CELLS, SOURCE, PeerHandIn, hand_ins, small_hand_in, write
 from peers.judging import tally
 from peers.memory import peak_bytes
 
@@ -55,6 +55,7 @@ class Bench:
     given: list[PeerHandIn]
     backends: list[str]
     pytest: tools.PlainPytest
+    small: tools.PlainPytest
     otter: tools.OtterRun
     otter_grade: tools.OtterGrade
     nbgrader: tools.Nbgrader
@@ -71,7 +72,7 @@ class Bench:
 def make_bench(installed: Installed, folder: Path, *, count: int) -> Bench:
     """Write every tool's tests and hand-ins."""
     task, given = read_task("short", CELLS), hand_ins(count)
-    places = {name: folder / name for name in ("pytest", "otter", "grade", "nbgrader", "files")}
+    places = {name: folder / name for name in ("pytest", "small", "otter", "grade", "nbgrader", "files")}
     for place in places.values():
         place.mkdir()
     otter = tools.OtterRun(installed, task, places["otter"])
@@ -80,6 +81,7 @@ def make_bench(installed: Installed, folder: Path, *, count: int) -> Bench:
         given=given,
         backends=ours.backends(),
         pytest=tools.PlainPytest(installed, task, places["pytest"]),
+        small=tools.PlainPytest(installed, read_task("small", ("imports", "cnn")), places["small"]),
         otter=otter,
         otter_grade=tools.OtterGrade(installed, otter, places["grade"]),
         nbgrader=tools.Nbgrader(installed, task, places["nbgrader"], given[0].cells),
@@ -207,6 +209,36 @@ def throughput_and_grades(bench: Bench, widths: Sequence[int] = (1, 2)) -> list[
             finally:
                 worker.close()
     return [_throughput(bench, minute), _grades(bench, points)]
+
+
+def burst(bench: Bench, widths: Sequence[int] = (1, 2), count: int = 120) -> Figures:
+    """A deadline hour: the smallest hand-ins with two checks that compute next to nothing, `count` for a fork worker."""
+    given, minute = small_hand_in(), dict[str, list[float | None]]()
+    for jobs in widths:
+        for backend in bench.backends:
+            wanted = count if backend == "fork" else max(4, count // 15)
+            worker = ours.Worker(backend, jobs, "small")
+            try:
+                rate, points = worker.many([given], wanted)
+            finally:
+                worker.close()
+            _full(points[given.name], bench.small.task.points, backend)
+            minute.setdefault(f"ours, a worker that runs, {backend}", [None, None])[jobs - 1] = rate
+        took, many = time.monotonic(), max(4, count // 10)
+        batches = tools.batch(bench.small, [replace(given, name=f"small-{index}") for index in range(many)], jobs)
+        minute.setdefault(bench.pytest.name, [None, None])[jobs - 1] = many / (time.monotonic() - took) * 60
+        for score in batches.values():
+            _full(score, bench.small.task.points, bench.small.name)
+    return replace(
+        _throughput(bench, minute),
+        name="burst",
+        about=f"Small hand-ins, two checks, each to full points ({machine()}):",
+    )
+
+
+def _full(points: float, wanted: float, tool: str) -> None:
+    if points != wanted:
+        raise SystemExit(f"{tool} gave the small hand-in {points} of {wanted} points.")
 
 
 def _by_stem(points: dict[str, float]) -> dict[str, float]:

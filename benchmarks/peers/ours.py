@@ -68,9 +68,9 @@ def _points(checks: list[dict[str, object]]) -> float:
 class Worker:
     """An engine with a filled pool, as a worker holds it."""
 
-    def __init__(self, backend: str, jobs: int) -> None:
+    def __init__(self, backend: str, jobs: int, slug: str = "short") -> None:
         os.environ["OMP_NUM_THREADS"] = "1"
-        self._spec = load_spec("short", SPECS)
+        self._spec = load_spec(slug, SPECS)
         self._jobs = jobs
         self._engine = Engine(select.choose(backend), jobs=jobs)
 

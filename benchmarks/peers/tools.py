@@ -76,12 +76,12 @@ class PlainPytest:
     most_jobs = 2
 
     def __init__(self, installed: Installed, task: Task, folder: Path) -> None:
-        self._image, self._task, self._folder = installed.image, task, folder
+        self._image, self.task, self._folder = installed.image, task, folder
         _readable(folder / f"test_{task.slug}.py", as_pytest(task))
 
     def judge(self, given: Given, *, limit_s: float = LIMIT_S) -> tuple[float, Ran]:
         script = _readable(self._folder / "given" / given.name / "submission.py", given.script)
-        tests = self._folder / f"test_{self._task.slug}.py"
+        tests = self._folder / f"test_{self.task.slug}.py"
         ran = run_in(
             self._image,
             "mkdir -p /tmp/out && cd /tmp && python3 -m pytest -q -s -p no:cacheprovider --rootdir /autograder "
@@ -90,7 +90,7 @@ class PlainPytest:
             results=["/tmp/out/report.xml", "/tmp/said"],
             limit_s=limit_s,
         )
-        return points_of_junit(ran.files.get("/tmp/out/report.xml", b""), self._task), ran
+        return points_of_junit(ran.files.get("/tmp/out/report.xml", b""), self.task), ran
 
 
 def points_of_junit(report: bytes, task: Task) -> float:

@@ -30,7 +30,7 @@ from grader.specs.load import load_spec
 TASK = read_task("short", CELLS)
 
 
-@pytest.mark.parametrize("slug", ["short", "target"])
+@pytest.mark.parametrize("slug", ["short", "small", "target"])
 def test_ours_and_theirs_have_the_same_checks_for_the_same_points(slug):
     spec, task = load_spec(slug, SPECS), read_task(slug, ("all",))
     tree = ast.parse((SPECS / slug / f"test_{slug}.py").read_text())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,13 @@ def test_a_traceback_in_a_log_is_found_whatever_the_format():
     fine = "2026-01-01T00:00:00Z INFO x: all is well\n"
     assert verdict.tracebacks(fine + ours + one_line + starting + fine) == ["ValueError: no", "KeyError: 1"]
     assert verdict.tracebacks(starting + fine + starting) == []
+
+
+def test_what_python_says_of_an_event_loop_without_handles_is_no_broken_promise():
+    limited = "import asyncio, resource; resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4)); asyncio.new_event_loop()"
+    said = subprocess.run([sys.executable, "-c", limited], capture_output=True, text=True, check=False).stderr
+    assert said.count("Traceback") == 2, said
+    assert verdict.tracebacks(said) == []
 
 
 def test_the_page_names_kinds_that_there_are():

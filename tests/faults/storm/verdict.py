@@ -25,6 +25,8 @@ from worker.lifecycle import reap_folders
 _LOOK_S = 0.5
 # Where we have no word: Python that starts, Celery that reads, and a grading that meets it in the middle.
 _NO_HANDLES = "OSError: [Errno 24] Too many open files"
+# What Python itself says beside it, when it tidies an event loop that got no handles for its pair of sockets.
+_TIDIED = "has no attribute '_ssock'"
 # Longer ago than a file on its way in may be left alone.
 _LONG_AGO_S = 7200
 
@@ -199,11 +201,15 @@ def problems_of_logs(site: Site) -> list[str]:
 
 
 def tracebacks(text: str) -> list[str]:
-    """The last line of each. Those for want of a file handle are expected."""
+    """The last line of each. Those for want of a file handle are expected, and what Python says of them."""
     # Some formats keep an exception in its line.
     entries = re.split(r"(?m)^(?=\d{4}-\d\d-\d\dT|Traceback )", text.replace("\\n", "\n"))
     blocks = [entry.partition("Traceback (most recent call last)")[2] for entry in entries]
-    return [block.strip().splitlines()[-1][:200] for block in blocks if block and _NO_HANDLES not in block]
+    return [block.strip().splitlines()[-1][:200] for block in blocks if block and not _is_for_want_of_handles(block)]
+
+
+def _is_for_want_of_handles(block: str) -> bool:
+    return _NO_HANDLES in block or _TIDIED in block
 
 
 def mounts() -> list[str]:
