@@ -78,6 +78,10 @@ _TAGS = [
     {"name": "assignments", "description": "What there is to hand in, and handing it in."},
     {"name": "submissions", "description": "What was handed in, and what came of it."},
     {"name": "gradebook", "description": "What counts. For staff."},
+    {
+        "name": "items",
+        "description": "Questions that persons grade: rubrics, gradings, comments, given marks. For staff.",
+    },
     {"name": "regrades", "description": "Requests for a second look, and their answers."},
     {"name": "similarity", "description": "Submissions with passages in common. For staff."},
     {"name": "late work", "description": "More time for somebody, late policies, and which submission counts."},

@@ -20,6 +20,7 @@ from grader.cli.client import (
     regrades,
     rerun,
     roster,
+    rubric,
     statistics,
     submit,
     tokens,
@@ -50,6 +51,7 @@ for _name, _command, _panel in (
     ("export", gradebook.export, _CLIENT),
     ("choose", late.choose, _CLIENT),
     ("adjust", adjust.adjust, _CLIENT),
+    ("mark", rubric.mark, _CLIENT),
     ("statistics", statistics.statistics, _CLIENT),
     ("mail", notices.mail, _CLIENT),
     ("up", up.up, _SERVICE),
@@ -67,6 +69,7 @@ for _name, _command, _panel in (
 courses.app.command("gradebook")(gradebook.term)
 app.add_typer(spec.app, name="spec", rich_help_panel=_HERE)
 app.add_typer(roster.app, name="roster", rich_help_panel=_CLIENT)
+app.add_typer(rubric.app, name="rubric", rich_help_panel=_CLIENT)
 app.add_typer(regrades.app, name="regrades", rich_help_panel=_CLIENT)
 app.add_typer(courses.app, name="course", rich_help_panel=_CLIENT)
 app.add_typer(late.extensions_app, name="extension", rich_help_panel=_CLIENT)

@@ -5,7 +5,8 @@ part or the whole of one owner's work, whichever run or submission of theirs cou
 of `m(c)` possible, and `d(.)` the sum of the adjustments that hold for a check, a part, the whole (0 where none does):
 
     check    p(c) = min(m(c), max(0, r(c) + d(c)))    r(c) where nothing was adjusted
-    part     P(q) = max(0, sum of p(c) over its checks + d(q))
+    item     g(i)                                     what a person gave (`grader.domain.rubric`)
+    part     P(q) = max(0, sum of p(c) and g(i) over its checks and items + d(q))
     whole    S    = max(0, sum of P(q) over all parts + d(whole))    rounded to a hundredth
     counts   the override if one holds, else what late days leave of S (`grader.domain.late.penalised`)
 
@@ -92,9 +93,16 @@ def difference_of(points: float) -> float:
 
 
 def what_counts(
-    results: Sequence[CheckResult] | None, adjusted: Iterable[tuple[Target, float]], override: float | None = None
+    results: Sequence[CheckResult] | None,
+    adjusted: Iterable[tuple[Target, float]],
+    override: float | None = None,
+    *,
+    items: Iterable[tuple[str, float]] = (),
 ) -> WhatCounts:
-    """What counts for one person, by the formula of this module; `results` is None where nothing was graded."""
+    """What counts for one person, by the formula of this module; `results` is None where nothing was graded.
+
+    `items` are (part, points) of those that a person graded.
+    """
     if results is None:
         return WhatCounts(score=override, checks={}, parts={})
     differences: dict[Target, float] = {}
@@ -105,6 +113,9 @@ def what_counts(
     for result in results:
         sums[str(result.part)] = sums.get(str(result.part), 0.0) + checks[str(result.id)]
     score = sum(checks.values())
+    for part, points in items:
+        sums[part] = sums.get(part, 0.0) + points
+        score += points
     for target, points in differences.items():
         if target.kind is TargetKind.PART:
             # Never below 0: a part takes nothing from another.

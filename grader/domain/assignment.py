@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from functools import partial
 from operator import eq, not_
@@ -17,12 +18,42 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+class RubricLine(_Strict):
+    """Something that whoever grades an item finds, or misses, and the points that it gives or (below 0) takes.
+
+    Staff add lines of their own while they grade; theirs are called r1, r2 and so on.
+    """
+
+    id: Name
+    label: str = Field(min_length=1, max_length=300)
+    points: float = Field(ge=-1_000_000, le=1_000_000)
+
+    @model_validator(mode="after")
+    def _is_not_called_as_those_of_staff(self) -> Self:
+        if re.fullmatch(r"r\d+", self.id):
+            raise ValueError(f"a line of a rubric is called {self.id}, as those that staff add")
+        return self
+
+
 class ManualItem(_Strict):
-    """A question that a person reads. It has no automatic points."""
+    """A question that a person reads. It has no automatic points; `points` is the most that a person gives for it.
+
+    What an `extra` item, or one of an extra part, gives comes on top of full marks, and has no most.
+    """
 
     id: Name
     title: str
     guide: str = ""
+    # Left out of what is published while they say nothing, as `Part.extra`.
+    points: float = Field(default=0.0, ge=0, exclude_if=not_)
+    extra: bool = Field(default=False, exclude_if=not_)
+    rubric: tuple[RubricLine, ...] = Field(default=(), exclude_if=not_)
+
+    @model_validator(mode="after")
+    def _lines_are_unique(self) -> Self:
+        if len({line.id for line in self.rubric}) < len(self.rubric):
+            raise ValueError(f"two lines of the rubric of {self.id} have the same id")
+        return self
 
 
 class Part(_Strict):
@@ -84,7 +115,11 @@ class Limits(_Strict):
 
 
 class ScaleStep(_Strict):
-    """From this share of the automatic points on (0 to 1), the course's mark is `value`."""
+    """From this share of the points on (0 to 1), the course's mark is `value`.
+
+    Of the automatic points, and of those items with points that a person has graded: nobody's mark is low because their
+    report waits to be read.
+    """
 
     share: float = Field(ge=0, le=1)
     value: float
@@ -171,5 +206,11 @@ class Assignment(_Strict):
 
     @property
     def max_points(self) -> float:
-        """Full marks. Extra parts can lift a score above it."""
+        """Full marks of the checks alone: what a run is out of. Extra parts can lift a score above it."""
         return sum(part.points for part in self.part if not part.extra)
+
+    @property
+    def full_points(self) -> float:
+        """Full marks with those that persons give: what the gradebook is out of."""
+        given = (item.points for part in self.part if not part.extra for item in part.manual if not item.extra)
+        return round(self.max_points + sum(given), 2)

@@ -119,6 +119,12 @@ class AlreadyAnswered(ConflictError):
     code = "already-answered"
 
 
+class AlreadyGraded(ConflictError):
+    """Somebody else has graded this, or has it before them."""
+
+    code = "already-graded"
+
+
 class LeaseLost(ConflictError):
     """The lease ran out and the stage is no longer this worker's."""
 

@@ -77,7 +77,9 @@ class GradebookRow:
 
     `score` is what counts: an override if there is one, else the counting run's with its adjustments and less its
     `penalty`: how many points it has lost because it came late. `beyond_days` is how many of the late days the term's
-    did not cover; where the policy is to flag them, that is the flag.
+    did not cover; where the policy is to flag them, that is the flag. `items_points` is what persons gave for items
+    (before the penalty), None while nothing is graded, and `items_waiting` how many items nobody has graded yet.
+    `given_mark` is the mark that a person gave; `mark` is it where its share is reached.
     """
 
     person: Person
@@ -96,6 +98,9 @@ class GradebookRow:
     beyond_days: int = 0
     penalty: float = 0.0
     is_adjusted: bool = False
+    items_points: float | None = None
+    items_waiting: int = 0
+    given_mark: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,4 +138,4 @@ class TermGradebook:
     @property
     def max_total(self) -> float:
         """The points of all assignments together, extra credit left out."""
-        return sum(one.spec.definition.max_points for one in self.assignments)
+        return sum(one.spec.definition.full_points for one in self.assignments)

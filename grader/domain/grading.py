@@ -190,7 +190,8 @@ class OfferedAssignment:
 
     `set_late` is the late policy that an instructor set instead of the spec's. `due_at` is everybody's; whoever has an
     extension has another one (`grader.service.lateness`). `regrade_days` is for how many days a result may be asked
-    about; 0 takes no requests.
+    about; 0 takes no requests. While it `is_blind`, whoever grades items by hand is not shown whose they are; students
+    read what they were given for them from `items_released_at` on.
     """
 
     id: int
@@ -205,6 +206,8 @@ class OfferedAssignment:
     spec: SpecVersion
     set_late: LatePolicy | None = None
     regrade_days: int = DEFAULT_DAYS
+    is_blind: bool = True
+    items_released_at: datetime | None = None
 
     @property
     def late(self) -> LatePolicy:

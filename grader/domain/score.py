@@ -8,6 +8,8 @@ from grader.domain.assignment import Assignment, Scale
 from grader.domain.check import CheckResult
 from grader.domain.run import Mark
 
+_TOLERANCE = 1e-4
+
 
 def score_of(results: Iterable[CheckResult]) -> float:
     """The sum of points, rounded to a hundredth of a point."""
@@ -29,6 +31,15 @@ def mark_of(scale: Scale, score: float, max_score: float) -> Mark:
     A share is compared with a tolerance of one ten-thousandth, so that 0.1 + 0.2 counts as 0.3.
     """
     share = score / max_score if max_score else 0.0
-    reached = [step for step in scale.step if share >= step.share - 1e-4]
+    reached = [step for step in scale.step if share >= step.share - _TOLERANCE]
     step = max(reached or scale.step[:1], key=lambda candidate: candidate.share)
     return Mark(value=step.value, label=step.label)
+
+
+def mark_with(scale: Scale, score: float, max_score: float, given: float | None) -> Mark:
+    """The mark that a person gave, where the scale has it and its share is reached; else that of the steps."""
+    share = score / max_score if max_score else 0.0
+    for step in scale.by_person:
+        if step.value == given and share >= step.share - _TOLERANCE:
+            return Mark(value=step.value, label=step.label)
+    return mark_of(scale, score, max_score)

@@ -18,6 +18,7 @@ from grader.formats.cells import Cell, to_text
 _OURS = (
     "email", "name", "student_number", "section", "team", "score", "max_score", "mark", "late_days",
     "beyond_days", "penalty", "submissions", "received_at", "state", "overridden", "adjusted",
+    "items_points", "items_waiting", "given_mark",
 )  # fmt: skip
 _GRADESCOPE = (
     "First Name", "Last Name", "SID", "Email", "Sections", "Total Score", "Max Points", "Status", "Submission ID",
@@ -60,7 +61,7 @@ def _our_row(row: GradebookRow) -> tuple[Cell, ...]:
         row.late_days, row.beyond_days, number(row.penalty), row.submissions,
         None if row.received_at is None else time_of(row.received_at, "T", "Z"),
         "missing" if row.state is None else row.state.value, "yes" if row.is_overridden else "no",
-        "yes" if row.is_adjusted else "no",
+        "yes" if row.is_adjusted else "no", number(row.items_points), row.items_waiting, number(row.given_mark),
     )  # fmt: skip
 
 

@@ -68,7 +68,14 @@ def _our_cells(row: GradebookRow) -> list[Cell]:
 
 def _canvas_lines(book: TermGradebook) -> Iterator[list[Cell]]:
     # Canvas tells this line from a student by its words.
-    yield ["    Points Possible", "", "", "", "", *(number(one.spec.definition.max_points) for one in book.assignments)]
+    yield [
+        "    Points Possible",
+        "",
+        "",
+        "",
+        "",
+        *(number(one.spec.definition.full_points) for one in book.assignments),
+    ]
     for line in book.lines:
         person = line.person
         known: list[Cell] = [canvas_name(person), "", person.student_number or "", person.email, line.section]
@@ -92,7 +99,7 @@ def _gradescope_line(line: TermLine, book: TermGradebook) -> list[Cell]:
         received = None if row is None else row.received_at
         cells += [
             None if row is None else number(row.score),
-            number(one.spec.definition.max_points if row is None else row.max_score),
+            number(one.spec.definition.full_points if row is None else row.max_score),
             "" if received is None else time_of(received, " ", " +0000"),
             "" if row is None or received is None else lateness(row.late_days),
         ]

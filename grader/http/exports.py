@@ -43,7 +43,7 @@ def export_term(work: Work, reader: Reader, course: Course, form: ExportName) ->
 def _text(rows: Iterable[GradebookRow], assignment: OfferedAssignment, form: ExportName) -> str:
     match form:
         case "canvas":
-            return to_canvas_csv(rows, title=assignment.title, max_score=assignment.spec.definition.max_points)
+            return to_canvas_csv(rows, title=assignment.title, max_score=assignment.spec.definition.full_points)
         case "moodle":
             return to_moodle_csv(rows, title=assignment.title)
         case "gradescope":

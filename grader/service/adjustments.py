@@ -27,15 +27,19 @@ from grader.domain.errors import BadRequest, UnknownThing
 from grader.domain.grading import GradingRun, OfferedAssignment
 from grader.domain.ids import AssignmentId, CourseId, Owner, PersonId
 from grader.domain.late import penalised, penalty
+from grader.domain.rubric import ByPersons
 from grader.domain.run import Mark
-from grader.domain.score import mark_of
+from grader.domain.score import mark_with
 from grader.domain.submission import Submission
 from grader.kit.text import one_line
 from grader.service import audit, gradebook, lateness, visibility
+from grader.service.counting import given_by_persons
 from grader.service.overrides import subject_of
+from grader.service.shown_items import ShownItem, reads_items, shown_items
 from grader.storage.database import Work
-from grader.storage.repositories import adjustments, entries, overrides, runs, stages, submissions
+from grader.storage.repositories import adjustments, entries, given_marks, overrides, runs, stages, submissions
 from grader.storage.repositories.adjustments import Held, Line
+from grader.storage.repositories.given_marks import GivenMark
 
 LONGEST_REASON = 1000
 
@@ -45,7 +49,8 @@ class Adjusted:
     """What a reader sees of a submission's adjustments; nothing where it does not count, or nothing holds.
 
     `score` and `mark` are what counts of it, an override (then `is_overridden`) or the adjusted score; None where that
-    is the run's own, or may not be shown. `counts` has the points of checks and parts after adjusting.
+    is the run's own, or may not be shown. `counts` has the points of checks and parts after adjusting. `items` are what
+    persons gave, for a student once it is released; `max_score` is with theirs, None where it is the run's.
     """
 
     adjustments: tuple[Adjustment, ...] = ()
@@ -53,6 +58,9 @@ class Adjusted:
     score: float | None = None
     mark: Mark | None = None
     is_overridden: bool = False
+    max_score: float | None = None
+    items: tuple[ShownItem, ...] = ()
+    mark_given: GivenMark | None = None
 
 
 class Choice(NamedTuple):
@@ -209,7 +217,18 @@ def shown_with(
     seen = tuple(held) if is_staff else _for_student(work, held, reader, assignment, run)
     override = None if whose is None else overrides.holding(work, assignment.id, whose)
     late = lateness.charge_of(work, whose or submission.person.id, submission.course_id, submission.id)
-    return _laid_out(run, assignment, seen, override, penalty(assignment.late, late.beyond))
+    by_person = given_by_persons(work, AssignmentId(assignment.id), submission.owner, UUID(submission.id))
+    is_read = reads_items(assignment, reader)
+    adjusted = _laid_out(
+        run, assignment, seen, override, penalty(assignment.late, late.beyond),
+        by_person.of(whose) if is_read else None, by_person.mark_of(whose),
+    )  # fmt: skip
+    mark_given = given_marks.for_person(list(by_person.marks), whose)
+    return replace(
+        adjusted,
+        items=shown_items(by_person, whose, with_names=is_staff) if is_read else (),
+        mark_given=mark_given if mark_given is None or is_staff else mark_given._replace(made_by=""),
+    )
 
 
 def title_of(work: Work, assignment: OfferedAssignment, line: Line, target: Target) -> str:
@@ -304,11 +323,19 @@ def _for_student(
 
 
 def _laid_out(
-    run: GradingRun, assignment: OfferedAssignment, seen: Sequence[Held], override: float | None, lost: float
+    run: GradingRun,
+    assignment: OfferedAssignment,
+    seen: Sequence[Held],
+    override: float | None,
+    lost: float,
+    given: ByPersons | None,
+    mark_given: float | None,
 ) -> Adjusted:
-    """`lost` is the share of the score that late days cost."""
+    """`lost` is the share of the score that late days cost, `given` what persons gave, None where it is not shown."""
     for_all = [(one.adjustment.target, one.adjustment.points) for one in seen if one.person is None]
-    counts = what_counts(run.checks, for_all, override) if for_all and run.checks else None
+    items = [] if given is None else list(given.points.values())
+    is_changed = bool(for_all or items or mark_given is not None)
+    counts = what_counts(run.checks, for_all, override, items=items) if is_changed and run.checks else None
     if counts is not None:
         # A sum of what is shown would read as the part's points.
         judged = {result.id for result in run.checks}
@@ -318,12 +345,19 @@ def _laid_out(
     # A score that is kept from the reader is not told by what it was changed to.
     if run.score is not None:
         score = override if override is not None else _left_of(counts, lost)
+    full = assignment.spec.definition.full_points if override is not None else run.max_score
+    waiting = 0.0
+    if given is not None:
+        full = round(run.max_score + given.full, 2)
+        waiting = given.waiting_points if override is None else 0.0
+    scale = assignment.spec.definition.scale
     return Adjusted(
         adjustments=tuple(one.adjustment for one in seen),
         counts=counts,
         score=score,
-        mark=None if score is None else mark_of(assignment.spec.definition.scale, score, run.max_score),
+        mark=None if score is None else mark_with(scale, score, full - waiting, mark_given),
         is_overridden=score is not None and override is not None,
+        max_score=None if full == run.max_score else full,
     )
 
 

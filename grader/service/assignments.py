@@ -16,6 +16,7 @@ from grader.domain.ids import AssignmentId, CourseId, Sha256
 from grader.kit.text import one_line
 from grader.service import gradebook, visibility
 from grader.service.quota import allowance, owner_of
+from grader.service.shown_items import reads_items
 from grader.storage.database import Work
 from grader.storage.repositories import assignments, entries, overrides, stages
 
@@ -105,9 +106,15 @@ def offer(
     assignments.change(work, address, spec=spec, title=title, **changed)
     after = assignments.lock(work, address)
     assert after is not None
-    if not is_new and (after.counting, after.due_at, after.late) != (before.counting, before.due_at, before.late):
+    if not is_new and _decides(after) != _decides(before):
         gradebook.work_out_anew(work, AssignmentId(after.id))
     return after
+
+
+def _decides(one: OfferedAssignment) -> tuple[object, ...]:
+    """What, besides runs and what persons decided, the gradebook is worked out from."""
+    items = [(part.id, part.extra, part.manual) for part in one.spec.definition.part if part.manual]
+    return one.counting, one.due_at, one.late, items
 
 
 def offered(work: Work, reader: Reader, slug: str) -> OfferedAssignment:
@@ -130,7 +137,14 @@ def for_student(work: Work, reader: Reader, assignment: OfferedAssignment) -> As
     allowed = allowance(work, reader, assignment, owner, now)
     entry = entries.of_person(work, assignment.id, reader.id)
     override = overrides.holding(work, assignment.id, reader.id)
-    score = override if override is not None or entry is None else entry.score
+    score, max_score = None, assignment.spec.definition.full_points
+    if entry is not None:
+        score, max_score = entry.score, entry.max_score
+        if not reads_items(assignment, reader):
+            score = entry.score if entry.without_items is None else entry.without_items
+            max_score = assignment.spec.definition.max_points if entry.run_max is None else entry.run_max
+    if override is not None:
+        score, max_score = override, assignment.spec.definition.full_points if entry is None else entry.max_score
     judged = () if entry is None else entry.judged
     if not visibility.shows_score(
         (*assignment.spec.plan, *judged), replace(assignment, due_at=allowed.due_at), reader, now
@@ -151,7 +165,7 @@ def for_student(work: Work, reader: Reader, assignment: OfferedAssignment) -> As
         submissions=0 if entry is None else entry.submissions,
         state=None if entry is None else _state_for_student(entry.state),
         score=score,
-        max_score=assignment.spec.definition.max_points if entry is None else entry.max_score,
+        max_score=max_score,
     )
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from grader.domain.gradebook import Candidate, counting_candidate
 from grader.domain.ids import AssignmentId, Owner, PersonId, RunId, SubmissionId
 from grader.domain.late import Charge, penalised, penalty
-from grader.domain.score import mark_of
+from grader.domain.score import mark_with
 from grader.service import lateness
-from grader.service.counting import shares
+from grader.service.counting import given_by_persons, shares
 from grader.service.gradebook_pages import page, rows
 from grader.service.overrides import override, withdraw_override
 from grader.service.statistics import course_overview, statistics
@@ -23,9 +23,9 @@ __all__ = ["course_overview", "override", "page", "refresh", "rows", "statistics
 
 
 def refresh(work: Work, assignment: AssignmentId, owner: Owner) -> None:
-    """Recompute what counts for the owner's people: from submissions, runs, adjustments, late policy, due dates alone.
+    """Recompute what counts for the owner's people: from submissions, runs, what persons gave, policy and dates alone.
 
-    Called in the transaction that ends a run, in the one that receives a submission, and in that of an adjustment.
+    Called in the transaction that ends a run, in the one that receives a submission, and in a person's change.
     Which submission counts is decided by what the runs came to; what holds for its owner is then laid on top.
     """
     entries.lock(work, assignment, owner)
@@ -43,7 +43,8 @@ def refresh(work: Work, assignment: AssignmentId, owner: Owner) -> None:
         counted = counting_candidate(candidates, counting, chosen)
         assert counted is not None
         # Late days cost their share of what counts, which is what the run came to as a person has adjusted it.
-        for share in shares(work, tried[counted.submission], held, those):
+        given = given_by_persons(work, assignment, owner, tried[counted.submission].submission)
+        for share in shares(work, tried[counted.submission], held, those, given):
             net = _net(share.counted, late, terms)
             entries.write(
                 work, assignment, share.people, net, submissions=len(tried), is_adjusted=share.is_adjusted
@@ -87,9 +88,10 @@ def _net(one: Tried, charged: Mapping[SubmissionId, Charge], terms: Terms) -> Tr
     if one.score is None or not share:
         return one._replace(beyond_days=charge.beyond)
     score = penalised(one.score, share)
-    mark = mark_of(terms.scale, score, one.max_score)
+    mark = mark_with(terms.scale, score, one.max_score - one.waiting_points, one.given_mark)
     return one._replace(
         score=score,
+        without_items=None if one.without_items is None else penalised(one.without_items, share),
         mark_value=mark.value,
         mark_label=mark.label,
         beyond_days=charge.beyond,

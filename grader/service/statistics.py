@@ -43,7 +43,7 @@ def statistics(work: Work, reader: Reader, assignment: OfferedAssignment) -> Ass
         graded=len(scores),
         mean_score=round(numbers.fmean(scores), 2) if scores else None,
         median_score=round(numbers.median(scores), 2) if scores else None,
-        histogram=_histogram(scores, assignment.spec.definition.max_points),
+        histogram=_histogram(scores, assignment.spec.definition.full_points),
         checks=_rates(assignment, figures.checks(work, assignment.id, assignment.course_id)),
         median_grading_s=_tenths(times.median_s),
         p95_grading_s=_tenths(times.p95_s),

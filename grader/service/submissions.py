@@ -22,6 +22,7 @@ from grader.storage.database import Work
 from grader.storage.models import RunRow, SubmissionRow
 from grader.storage.repositories import adjustments, events, runs, stages
 from grader.storage.repositories import submissions as rows
+from grader.storage.repositories.adjustments import Changed
 
 MOST_LINES = 200
 _NO_PICTURE = "There is no such picture."
@@ -31,8 +32,8 @@ _NO_PICTURE = "There is no such picture."
 class SubmissionLine:
     """A submission in a list. `score` is None until there is one the reader may see; `counts` marks what counts.
 
-    `flags` is how many things of its newest run look deliberate; None to whoever is not staff. `adjusted_score` is what
-    counts instead of `score` where a person adjusted it; for staff, for whoever handed it in.
+    `flags` is how many things of its newest run look deliberate; None to whoever is not staff. `changed` is what counts
+    instead of `score` where persons adjusted it or gave points for items; for staff, for whoever handed it in.
     """
 
     submission: Submission
@@ -41,7 +42,7 @@ class SubmissionLine:
     max_score: float
     counts: bool
     flags: int | None = None
-    adjusted_score: float | None = None
+    changed: Changed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,8 +270,10 @@ def _lines(work: Work, reader: Reader, page: list[Submission]) -> list[Submissio
     shown = _shown(work, reader, page)
     counting = rows.counting(work, [submission.assignment_id for submission in page], identities)
     own = {submission.id for submission in page if not reader.is_staff(submission.course_id)}
-    adjusted = adjustments.adjusted_scores(work, [UUID(one) for one in own], reader.id)
-    adjusted |= adjustments.adjusted_scores(work, [one for one in identities if str(one) not in own], None)
+    changed = adjustments.changed_scores(work, [UUID(one) for one in own], reader.id)
+    changed |= adjustments.changed_scores(work, [one for one in identities if str(one) not in own], None)
+    # Nothing is told by what a score that is kept back was changed to.
+    changed = {one: found for one, found in changed.items() if shown[SubmissionId(str(one))].score is not None}
     return [
         SubmissionLine(
             submission=submission,
@@ -279,8 +282,7 @@ def _lines(work: Work, reader: Reader, page: list[Submission]) -> list[Submissio
             max_score=shown[submission.id].max_score,
             counts=UUID(submission.id) in counting,
             flags=len(shown[submission.id].flags) if reader.is_staff(submission.course_id) else None,
-            # Nothing is told by what a score that is kept back was changed to.
-            adjusted_score=None if shown[submission.id].score is None else adjusted.get(UUID(submission.id)),
+            changed=changed.get(UUID(submission.id)),
         )
         for submission in page
     ]

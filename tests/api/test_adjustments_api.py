@@ -54,6 +54,7 @@ def test_the_student_reads_it_in_their_submission_and_not_who_made_it(world, gra
     assert (found["score"], found["adjusted_score"]) == (3.0, 4.5)
     assert found["counted"] == {
         "score": 4.5,
+        "max_score": None,
         "scale": {"value": 1.0, "label": "half"},
         "is_overridden": False,
         "checks": {"A.loads": 0.0, "A.one": 1.0, "A.two": 1.5, "B.learns": 2.0},

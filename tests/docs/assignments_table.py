@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from grader.domain.assignment import Part
+from grader.domain.assignment import ManualItem, Part
 from grader.specs.digest import common_folder
 from grader.specs.load import Spec, list_specs
 
@@ -79,8 +79,13 @@ def _graded_by(part: Part, checks: list[Written], kinds: dict[str, str]) -> str:
         counted = Counter(kinds[answer] for answer in answers)
         said.append("from written answers: " + ", ".join(_several(n, kind) for kind, n in sorted(counted.items())))
     if part.manual:
-        said.append("a person: " + ", ".join(item.title.rstrip(".") for item in part.manual))
+        said.append("a person: " + ", ".join(map(_item, part.manual)))
     return "; ".join(said)
+
+
+def _item(item: ManualItem) -> str:
+    title = item.title.rstrip(".")
+    return f"{title} ({_several(item.points, 'point')})" if item.points else title
 
 
 def _several(number: float, word: str) -> str:

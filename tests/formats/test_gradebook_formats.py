@@ -67,6 +67,7 @@ class TestOurs:
                 "team": "Team 5", "score": "38.5", "max_score": "40", "mark": "4", "late_days": "2",
                 "beyond_days": "0", "penalty": "0", "submissions": "3", "received_at": "2026-03-02T20:59:59Z",
                 "state": "graded", "overridden": "yes", "adjusted": "no",
+                "items_points": "", "items_waiting": "0", "given_mark": "",
             }
         ]  # fmt: skip
 

@@ -16,7 +16,20 @@ from grader.domain.adjustment import WHOLE, Target, TargetKind
 from grader.domain.course import Role
 from grader.domain.errors import LeaseLost
 from grader.domain.submission import Upload
-from grader.service import accounts, adjustments, audit, choices, extensions, overrides, regrades, runs, submissions
+from grader.service import (
+    accounts,
+    adjustments,
+    audit,
+    choices,
+    extensions,
+    given_marks,
+    gradings,
+    items,
+    overrides,
+    regrades,
+    runs,
+    submissions,
+)
 from grader.storage import dump
 from grader.storage.blobs import Blobs
 from grader.storage.models import PersonRow
@@ -37,6 +50,15 @@ def text_of(url: str, tmp_path) -> str:
     ).stdout
 
 
+PARTS = [
+    {"id": "A", "title": "Part A", "points": 3, "checks": 3},
+    {"id": "B", "title": "Part B", "points": 2, "checks": 1, "manual": [{"id": "B.why", "title": "Why?", "points": 4}]},
+]
+SCALE = {
+    "step": [{"share": 0, "value": 0, "label": "none"}], "by_person": [{"share": 0, "value": 5, "label": "creative"}],
+}  # fmt: skip
+
+
 class Term:
     """A course with Ada, who works alone and in a team with Bob, and a TA who decides about them."""
 
@@ -51,8 +73,10 @@ class Term:
             bob = a_person(work, self.course, team_id=team.id)
             self.ta = a_reader(a_person(work, self.course, role=Role.TA), self.course, role=Role.TA)
             spec = blobs.put(b"a spec").sha256
-            self.alone = an_assignment(work, self.course, blob=spec)
-            self.together = an_assignment(work, self.course, blob=spec, definition=a_definition(team_size=[1, 2]))
+            self.alone = an_assignment(work, self.course, blob=spec, definition=a_definition(part=PARTS, scale=SCALE))
+            self.together = an_assignment(
+                work, self.course, blob=spec, definition=a_definition(team_size=[1, 2], part=PARTS, scale=SCALE)
+            )
             self.elsewhere = an_assignment(work, self.other, blob=spec)
             work.session.execute(
                 text("INSERT INTO memberships (course_id, person_id, role) VALUES (:c, :p, 'student')"),
@@ -102,6 +126,16 @@ class Term:
                 )
                 words = "Ada Lovelace is right"
                 regrades.answer(work, self.ta, request.id, granted=True, words=words, for_member=bool(more), **more)
+            for assignment, submission, more in (
+                (self.alone, self.own, {}), (self.together, self.teams, {}),
+                (self.together, self.teams, {"member": self.ada.id}),
+            ):  # fmt: skip
+                said = {"free_points": 2, "comment": "Ada Lovelace says why", **more}
+                gradings.grade(work, self.ta, assignment, "B.why", submission, **said)
+                given_marks.give(work, self.ta, assignment, self.ada.id, value=5, reason="Ada Lovelace, of course")
+                items.keep_comment(work, self.ta, assignment, "B.why", "As Ada Lovelace says")
+                items.add_line(work, self.ta, assignment, "B.why", label="as Lovelace", points=1)
+                gradings.open_piece(work, self.ta, assignment, "B.why", submission, claim=True)
             runs.rerun(work, self.ta, submissions.find(work, self.ta, self.own))
             audit.note(work, self.ada, "issue token", "token:1", f"for {ADA}")
 
@@ -163,6 +197,13 @@ def test_after_an_erasure_nothing_names_the_person(term, place, grader, tmp_path
         asked = work.session.execute(text("SELECT person_id, reason, answer FROM regrade_requests")).all()
     assert [tuple(row) for row in kept_rows] == [(True, None, "erased asked")]
     assert [tuple(row) for row in asked] == [(term.bob.id, "For erased", "erased is right")]
+    with term.database.begin() as work:
+        graded = work.session.execute(text("SELECT person_id, comment FROM gradings")).all()
+        marks = work.session.execute(text("SELECT person_id, reason FROM given_marks")).scalars().all()
+        kept_words = work.session.execute(text("SELECT text FROM comment_bank")).scalars().all()
+    assert [tuple(row) for row in graded] == [(None, "erased says why")]
+    assert marks == [None, None]
+    assert set(kept_words) == {"As erased says"}
     assert told[-1].action == "erase student"
     assert "case 12" in told[-1].detail
     assert grader("erase-student", ADA, "--reason", "again")[0] == 2
@@ -227,6 +268,10 @@ def test_an_export_holds_all_there_is_and_no_secret(term, grader, tmp_path):
     assert [(row["asked_by_me"], row["state"], row["answer"]) for row in plain["regrades"]] == [
         (mine, "granted", "Ada Lovelace is right") for mine in (True, True, False)
     ]
+    assert [(row["comment"], row["for_everybody"]) for row in plain["gradings"]] == [
+        ("Ada Lovelace says why", everybody) for everybody in (True, True, False)
+    ]
+    assert [row["for_the_team"] for row in plain["given_marks"]] == [False, True, True]
     assert {row["course"] for row in plain["memberships"]} == {"dl", "nlp"}
     for part in ("runs", "results", "events", "gradebook", "tokens", "sessions", "sign_in_attempts", "audit", "stages"):
         assert plain[part], part

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis import checks
 from schemathesis.generation.stateful import run_state_machine_as_test
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from grader.api.document import document_of
 from grader.api.schemas.common import Problem
@@ -24,6 +24,7 @@ from grader.domain.similarity import Fingerprint, Piece, Print
 from grader.http.problems import MEDIA_TYPE
 from grader.server.app import create_app
 from grader.service import similarity
+from grader.storage.models import SpecVersionRow
 from tests.api.serving import settings_for
 
 BOUNDED = settings.get_profile("bounded")
@@ -89,7 +90,22 @@ def seeded(world):
         "regrade": asked,
         "adjustment": adjusted.json()["id"],
         "pair": _pair(world),
+        **_graded_item(world, graded),
     }
+
+
+def _graded_item(world, submission):
+    """An item that a person graded, with a line of the rubric and a comment kept for it."""
+    manual = [{"id": "B.why", "title": "Why?", "points": 4}]
+    with world.database.begin() as work:
+        for row in work.session.scalars(select(SpecVersionRow)):
+            parts = [part | ({"manual": manual} if part["id"] == "B" else {}) for part in row.definition["part"]]
+            row.definition = row.definition | {"part": parts}
+    ta, item = world.client("ta"), f"/assignments/{world.assignment.slug}/items/B.why"
+    line = ta.post(f"{item}/rubric", json={"label": "One", "points": 1}).json()["key"]
+    grading = ta.post(f"{item}/work/{submission}/gradings", json={"applied": [line]}).json()["id"]
+    comment = ta.post(f"{item}/comments", json={"text": "Say why."}).json()["id"]
+    return {"item": "B.why", "line": line, "grading": grading, "comment": comment}
 
 
 def _pair(world):

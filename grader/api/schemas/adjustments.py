@@ -47,6 +47,7 @@ class CountedAnswer(Answer):
     """Points after adjusting, by id. `score` is null where it may not be shown."""
 
     score: float | None = Field(examples=[39.5])
+    max_score: float | None = Field(default=None, examples=[50.0], description="Null where it is the run's.")
     scale: Mark | None
     is_overridden: bool
     checks: dict[str, float] = Field(examples=[{"A1": 2.0}])
@@ -87,6 +88,7 @@ def counted_answer(adjusted: Adjusted) -> CountedAnswer | None:
     mark = adjusted.mark
     return CountedAnswer(
         score=adjusted.score,
+        max_score=adjusted.max_score,
         scale=None if mark is None else Mark(value=mark.value, label=mark.label),
         is_overridden=adjusted.is_overridden,
         checks={} if adjusted.counts is None else dict(adjusted.counts.checks),

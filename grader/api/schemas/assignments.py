@@ -109,7 +109,7 @@ def assignment_answer(assignment: OfferedAssignment, standing: AssignmentForStud
         uploads_per_day=assignment.uploads_per_day,
         counting=assignment.counting.value,
         regrade_days=assignment.regrade_days,
-        max_score=definition.max_points,
+        max_score=definition.full_points,
         late=late_policy_answer(assignment),
         files=FilesAnswer(
             archive_example=definition.files.archive_example, examples=[rule.example for rule in definition.files.file]

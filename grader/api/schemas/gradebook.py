@@ -28,6 +28,9 @@ class GradebookRowAnswer(Answer):
     late_days: int
     beyond_days: int = Field(description="Late days that the term's do not cover.")
     penalty: float = Field(description="Points that the score has lost because of them.", examples=[0.0])
+    items_points: float | None = Field(description="Points by persons; null while nothing is graded.", examples=[6.5])
+    items_waiting: int = Field(description="Items of theirs that nobody has graded yet.", examples=[0])
+    given_mark: float | None = Field(description="A mark that a person gave.", examples=[None])
     submissions: int
     received_at: Time | None
 
@@ -108,7 +111,7 @@ def term_answer(book: TermGradebook) -> TermGradebookAnswer:
         ],
         assignments=[
             TermAssignmentAnswer(
-                slug=one.slug, title=one.title, max_score=one.spec.definition.max_points, due_at=one.due_at
+                slug=one.slug, title=one.title, max_score=one.spec.definition.full_points, due_at=one.due_at
             )
             for one in book.assignments
         ],
@@ -150,6 +153,9 @@ def _row(row: GradebookRow) -> GradebookRowAnswer:
         late_days=row.late_days,
         beyond_days=row.beyond_days,
         penalty=row.penalty,
+        items_points=row.items_points,
+        items_waiting=row.items_waiting,
+        given_mark=row.given_mark,
         submissions=row.submissions,
         received_at=row.received_at,
     )

@@ -9,6 +9,7 @@ from pydantic import Field
 from grader.api.schemas.adjustments import AdjustmentAnswer, CountedAnswer, adjustment_answer, counted_answer
 from grader.api.schemas.assignments import StateName
 from grader.api.schemas.common import Answer, PersonAnswer, Time, person_answer
+from grader.api.schemas.items import GivenMarkAnswer, GradedItem, given_mark_answer, graded_item
 from grader.api.schemas.runs import RunAnswer, StaffRunAnswer
 from grader.domain.grading import QueuePlace, RunState
 from grader.domain.submission import Receipt
@@ -68,8 +69,9 @@ class SubmissionLineAnswer(Answer):
     score: float | None = Field(examples=[38.5])
     max_score: float = Field(examples=[40.0])
     adjusted_score: float | None = Field(
-        default=None, examples=[None], description="What counts instead, where a person adjusted it."
+        default=None, examples=[None], description="What counts instead, where a person adjusted it or graded items."
     )
+    adjusted_max_score: float | None = Field(default=None, examples=[None], description="What that is out of.")
     counts: bool
     flags: int | None = Field(
         examples=[None], description="Staff: how many things of the newest run look deliberate. Null for students."
@@ -94,6 +96,12 @@ class SubmissionAnswer(SubmissionLineAnswer):
     adjustments: list[AdjustmentAnswer] = Field(default_factory=list)
     counted: CountedAnswer | None = Field(
         default=None, description="What counts of this submission where a person changed it; else null."
+    )
+    items: list[GradedItem] = Field(
+        default_factory=list, description="What persons gave for items; for students once it is released."
+    )
+    given_mark: GivenMarkAnswer | None = Field(
+        default=None, description="A mark that a person gave; it counts while its share of the points is reached."
     )
 
 
@@ -137,7 +145,8 @@ def line_answer(line: SubmissionLine, *, for_staff: bool) -> SubmissionLineAnswe
         state=shown_state(line.state, for_staff=for_staff),
         score=line.score,
         max_score=line.max_score,
-        adjusted_score=line.adjusted_score,
+        adjusted_score=None if line.changed is None else line.changed.score,
+        adjusted_max_score=None if line.changed is None else line.changed.max_score,
         counts=line.counts,
         flags=line.flags,
     )
@@ -161,6 +170,8 @@ def submission_answer(
         queue=None if place is None else QueueAnswer(ahead=place.ahead, eta_s=place.eta_s),
         adjustments=[adjustment_answer(one) for one in adjusted.adjustments],
         counted=counted_answer(adjusted),
+        items=[graded_item(one) for one in adjusted.items],
+        given_mark=given_mark_answer(adjusted.mark_given),
     )
 
 

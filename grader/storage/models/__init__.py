@@ -3,6 +3,7 @@
 from grader.storage.models.adjustments import AdjustmentRow, RegradeRow
 from grader.storage.models.assignments import AssignmentRow, SpecVersionRow
 from grader.storage.models.base import Base
+from grader.storage.models.items import CommentRow, GivenMarkRow, GradingClaimRow, GradingRow, RubricRow
 from grader.storage.models.late import ChoiceRow, ExtensionRow, LatePolicyRow
 from grader.storage.models.notices import DeliveryRow, MailRefusalRow, NoticeRow, WebhookRow
 from grader.storage.models.people import (
@@ -35,13 +36,17 @@ __all__ = [
     "Base",
     "CheckResultRow",
     "ChoiceRow",
+    "CommentRow",
     "ComparisonRow",
     "CourseRow",
     "DeliveryRow",
     "EndedRunsRow",
     "ExtensionRow",
     "FingerprintRow",
+    "GivenMarkRow",
     "GradebookEntryRow",
+    "GradingClaimRow",
+    "GradingRow",
     "LatePolicyRow",
     "MailRefusalRow",
     "MembershipRow",
@@ -50,6 +55,7 @@ __all__ = [
     "PersonRow",
     "ProgressEventRow",
     "RegradeRow",
+    "RubricRow",
     "RunRow",
     "SchemaSupportRow",
     "SessionRow",

@@ -39,4 +39,7 @@ class AssignmentRow(Base):
     counting: Mapped[str] = mapped_column(server_default="last")
     # How many days a result may be asked about; 0 takes no requests.
     regrade_days: Mapped[int] = mapped_column(server_default="7")
+    # Whoever grades items by hand is not shown whose they are; students read what they were given once it is released.
+    is_blind: Mapped[bool] = mapped_column(server_default=text("true"))
+    items_released_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

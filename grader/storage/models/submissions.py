@@ -62,6 +62,11 @@ class GradebookEntryRow(Base):
     beyond_days: Mapped[int] = mapped_column(server_default="0")
     penalty: Mapped[float] = mapped_column(server_default="0")
     is_adjusted: Mapped[bool] = mapped_column(server_default=text("false"))
+    # What persons gave for items, how many wait, and the score without them: a student's, until they are released.
+    items_points: Mapped[float | None]
+    items_waiting: Mapped[int] = mapped_column(server_default="0")
+    score_without_items: Mapped[float | None]
+    given_mark: Mapped[float | None]
     received_at: Mapped[datetime]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 

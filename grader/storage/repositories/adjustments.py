@@ -6,14 +6,21 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import and_, case, func, insert, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import aliased
 
 from grader.domain.adjustment import Adjustment, Target, TargetKind
 from grader.domain.ids import Owner, PersonId
 from grader.storage.database import Work
-from grader.storage.models import AdjustmentRow, GradebookEntryRow, PersonRow, SubmissionRow
+from grader.storage.models import (
+    AdjustmentRow,
+    AssignmentRow,
+    GradebookEntryRow,
+    PersonRow,
+    RunRow,
+    SubmissionRow,
+)
 
 
 class Line(NamedTuple):
@@ -137,13 +144,29 @@ def _adjustment(row: AdjustmentRow, made_by: str, member: str | None) -> Adjustm
     )
 
 
-def adjusted_scores(work: Work, submissions: Sequence[UUID], person: PersonId | None) -> dict[UUID, float]:
-    """What counts of these submissions, where it was adjusted: for this person, or (None) for whoever handed it in."""
+class Changed(NamedTuple):
+    """What counts of a submission where persons changed it; `with_items` where they gave points for items."""
+
+    score: float
+    max_score: float
+    with_items: bool
+
+
+def changed_scores(work: Work, submissions: Sequence[UUID], person: PersonId | None) -> dict[UUID, Changed]:
+    """What counts of these submissions, where persons changed it: for this student, or (None) as staff see it.
+
+    A student reads what was given for items once it is released.
+    """
     entry = GradebookEntryRow
+    is_shown = literal(True) if person is None else AssignmentRow.items_released_at.is_not(None)
+    with_items = and_(entry.items_points.is_not(None), is_shown)
+    score = case((is_shown, entry.score), else_=func.coalesce(entry.score_without_items, entry.score))
     query = (
-        select(entry.submission_id, entry.score)
+        select(entry.submission_id, score, case((is_shown, entry.max_score), else_=RunRow.max_score), with_items)
         .join(SubmissionRow, SubmissionRow.id == entry.submission_id)
-        .where(entry.submission_id.in_(submissions), entry.is_adjusted, entry.score.is_not(None))
+        .join(AssignmentRow, AssignmentRow.id == entry.assignment_id)
+        .join(RunRow, RunRow.id == entry.run_id)
+        .where(entry.submission_id.in_(submissions), or_(entry.is_adjusted, with_items), entry.score.is_not(None))
         .where(entry.person_id == (SubmissionRow.person_id if person is None else person))
     )
-    return {submission: score for submission, score in work.session.execute(query) if score is not None}
+    return {row[0]: Changed(*row[1:]) for row in work.session.execute(query)}

@@ -110,6 +110,17 @@ def set_regrade_days(work: Work, assignment: int, days: int) -> None:
     work.session.execute(statement, execution_options={"synchronize_session": "fetch"})
 
 
+def set_grading(work: Work, assignment: int, *, is_blind: bool, is_released: bool) -> None:
+    """How items are graded by hand, and whether students read what they were given; the first release's time stays."""
+    released = func.coalesce(AssignmentRow.items_released_at, func.clock_timestamp()) if is_released else None
+    statement = (
+        update(AssignmentRow)
+        .where(AssignmentRow.id == assignment)
+        .values(is_blind=is_blind, items_released_at=released)
+    )
+    work.session.execute(statement, execution_options={"synchronize_session": "fetch"})
+
+
 def owners(work: Work, assignment: int) -> list[Owner]:
     """Everybody who handed something in."""
     query = select(SubmissionRow.owner).where(SubmissionRow.assignment_id == assignment).distinct()
@@ -151,6 +162,8 @@ def _assignment(
         spec=_spec(version),
         set_late=None if policy is None else LatePolicy.model_validate(policy),
         regrade_days=row.regrade_days,
+        is_blind=row.is_blind,
+        items_released_at=row.items_released_at,
     )
 
 

@@ -21,6 +21,10 @@ _DELETIONS = (
     "DELETE FROM regrade_requests WHERE submission_id = ANY(:submissions)",
     """DELETE FROM adjustments a USING submissions s WHERE s.id = ANY(:submissions)
        AND a.assignment_id = s.assignment_id AND a.owner = s.owner""",
+    "DELETE FROM gradings WHERE submission_id = ANY(:submissions)",
+    "DELETE FROM grading_claims WHERE submission_id = ANY(:submissions)",
+    """DELETE FROM given_marks m USING submissions s WHERE s.id = ANY(:submissions)
+       AND m.assignment_id = s.assignment_id AND m.owner = s.owner""",
     "DELETE FROM progress_events WHERE submission_id = ANY(:submissions)",
     "DELETE FROM artifacts WHERE run_id IN (SELECT id FROM runs WHERE submission_id = ANY(:submissions))",
     "DELETE FROM check_results WHERE run_id IN (SELECT id FROM runs WHERE submission_id = ANY(:submissions))",
@@ -139,11 +143,12 @@ def delete_overrides_of(work: Work, chosen: Sequence[UUID]) -> None:
 
 
 def forget_ended(work: Work) -> int:
-    """Sessions and tokens that no longer work, and sign-in attempts that no limit looks at; how many."""
+    """Sessions, tokens and claims that no longer work, sign-in attempts that no limit looks at; how many."""
     gone = 0
     for statement in (
         "DELETE FROM web_sessions WHERE expires_at < clock_timestamp()",
         "DELETE FROM api_tokens WHERE least(expires_at, revoked_at) < clock_timestamp() - interval '30 days'",
+        "DELETE FROM grading_claims WHERE until < clock_timestamp()",
         "DELETE FROM sign_in_attempts WHERE at < clock_timestamp() - interval '1 day'",
     ):
         gone += len(work.session.execute(text(f"{statement} RETURNING 1")).all())

@@ -30,7 +30,9 @@ _PUBLISHED = (RunState.GRADED.value, RunState.REJECTED.value)
 class Tried(NamedTuple):
     """A submission with the run that speaks for it: the newest that came to an end, else the newest.
 
-    `late_days` as they are kept; `beyond_days` and `penalty` (points) are somebody's to fill in, and `score` with them.
+    `late_days` as they are kept; `beyond_days` and `penalty` (points) are somebody's to fill in, and `score` with them;
+    so is what persons gave for items. `without_items` is the score without that, and `waiting_points` what is still
+    waiting of `max_score`.
     """
 
     submission: UUID
@@ -44,16 +46,27 @@ class Tried(NamedTuple):
     mark_label: str | None
     beyond_days: int = 0
     penalty: float = 0.0
+    items_points: float | None = None
+    items_waiting: int = 0
+    waiting_points: float = 0.0
+    without_items: float | None = None
+    given_mark: float | None = None
 
 
 class Entry(NamedTuple):
-    """What counts for one person, before anybody's override; `judged` are the checks its run has results of."""
+    """What counts for one person, before anybody's override; `judged` are the checks its run has results of.
+
+    `without_items` is the score without what persons gave for items, None where they gave nothing, and `run_max` what
+    that is out of.
+    """
 
     state: str
     score: float | None
     max_score: float
     submissions: int
     judged: tuple[CheckDefinition, ...]
+    without_items: float | None = None
+    run_max: float | None = None
 
 
 def lock(work: Work, assignment: AssignmentId, owner: Owner) -> None:
@@ -164,6 +177,10 @@ def write(
         "penalty": counted.penalty,
         "submissions": submissions,
         "is_adjusted": is_adjusted,
+        "items_points": counted.items_points,
+        "items_waiting": counted.items_waiting,
+        "score_without_items": counted.without_items,
+        "given_mark": counted.given_mark,
         "received_at": counted.received_at,
         "updated_at": func.clock_timestamp(),
     }
@@ -175,10 +192,13 @@ def write(
 def of_person(work: Work, assignment: int, person: PersonId) -> Entry | None:
     entry = GradebookEntryRow
     found = work.session.execute(
-        select(entry.state, entry.score, entry.max_score, entry.submissions, entry.run_id).where(
-            entry.assignment_id == assignment, entry.person_id == person
+        select(
+            entry.state, entry.score, entry.max_score, entry.submissions, entry.run_id, entry.score_without_items,
+            RunRow.max_score.label("run_max"),
         )
-    ).one_or_none()
+        .outerjoin(RunRow, RunRow.id == entry.run_id)
+        .where(entry.assignment_id == assignment, entry.person_id == person)
+    ).one_or_none()  # fmt: skip
     if found is None:
         return None
     results = work.session.scalars(select(CheckResultRow).where(CheckResultRow.run_id == found.run_id))
@@ -193,7 +213,9 @@ def of_person(work: Work, assignment: int, person: PersonId) -> Entry | None:
         )
         for row in results
     )
-    return Entry(found.state, found.score, found.max_score, found.submissions, judged)
+    return Entry(
+        found.state, found.score, found.max_score, found.submissions, judged, found.score_without_items, found.run_max
+    )
 
 
 def say_grading(work: Work, assignment: int, submission: UUID) -> None:

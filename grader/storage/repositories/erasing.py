@@ -15,10 +15,14 @@ from grader.storage.models import (
     AuditEventRow,
     CheckResultRow,
     ChoiceRow,
+    CommentRow,
     ExtensionRow,
     FingerprintRow,
+    GivenMarkRow,
+    GradingRow,
     PersonRow,
     RegradeRow,
+    RubricRow,
     RunRow,
     StageRow,
     SubmissionRow,
@@ -47,6 +51,12 @@ _IN_COURSES = (
     """DELETE FROM adjustments WHERE (person_id = :person OR owner = 'p' || CAST(:person AS integer))
        AND assignment_id IN
        (SELECT id FROM assignments WHERE CAST(:course AS integer) IS NULL OR course_id = :course)""",
+    """DELETE FROM gradings WHERE person_id = :person AND assignment_id IN
+       (SELECT id FROM assignments WHERE CAST(:course AS integer) IS NULL OR course_id = :course)""",
+    """DELETE FROM given_marks WHERE (person_id = :person OR owner = 'p' || CAST(:person AS integer))
+       AND assignment_id IN
+       (SELECT id FROM assignments WHERE CAST(:course AS integer) IS NULL OR course_id = :course)""",
+    "DELETE FROM grading_claims WHERE person_id = :person AND CAST(:course AS integer) IS NULL",
     """DELETE FROM overrides WHERE person_id = :person AND assignment_id IN
        (SELECT id FROM assignments WHERE CAST(:course AS integer) IS NULL OR course_id = :course)""",
     """DELETE FROM extensions WHERE owner = 'p' || CAST(:person AS integer) AND assignment_id IN
@@ -61,6 +71,10 @@ _STILL_NAMED = """
         OR EXISTS (SELECT FROM choices WHERE made_by = :person)
         OR EXISTS (SELECT FROM adjustments WHERE made_by = :person OR person_id = :person)
         OR EXISTS (SELECT FROM regrade_requests WHERE answered_by = :person OR person_id = :person)
+        OR EXISTS (SELECT FROM gradings WHERE made_by = :person OR person_id = :person)
+        OR EXISTS (SELECT FROM given_marks WHERE made_by = :person OR person_id = :person)
+        OR EXISTS (SELECT FROM rubric_items WHERE made_by = :person)
+        OR EXISTS (SELECT FROM comment_bank WHERE made_by = :person)
         OR EXISTS (SELECT FROM runs WHERE requested_by = :person)
         OR EXISTS (SELECT FROM audit_events WHERE person_id = :person)
         OR EXISTS (SELECT FROM webhooks WHERE created_by = :person)
@@ -113,7 +127,7 @@ def handed_in(work: Work, person: PersonId, course: int | None) -> list[Handed]:
 
 
 def delete_in_courses(work: Work, person: PersonId, course: int | None) -> None:
-    """Entries, overrides, adjustments, regrade requests, extensions and memberships."""
+    """Entries, overrides, adjustments, gradings, marks, regrade requests, extensions and memberships."""
     for statement in _IN_COURSES:
         work.session.execute(text(statement), {"person": person, "course": course})
 
@@ -189,14 +203,31 @@ def free_extensions(work: Work, owners: Sequence[str], clean: Callable[[str], st
     work.session.flush()
 
 
+def free_items(work: Work, assignments: Sequence[int], clean: Callable[[str], str]) -> None:
+    """Rubrics and kept comments of these assignments no longer name the person."""
+    for line in work.session.scalars(select(RubricRow).where(RubricRow.assignment_id.in_(assignments))):
+        line.label = clean(line.label)
+    for comment in work.session.scalars(select(CommentRow).where(CommentRow.assignment_id.in_(assignments))):
+        comment.text = clean(comment.text)
+    subjects = [f"rubric:{assignment}" for assignment in assignments]
+    for told in work.session.scalars(select(AuditEventRow).where(AuditEventRow.subject.in_(subjects))):
+        told.detail = clean(told.detail)
+    work.session.flush()
+
+
 def _free_decisions(work: Work, mine: Sequence[SubmissionRow], clean: Callable[[str], str]) -> None:
-    """What was asked about a team's work, answered and changed with a reason."""
+    """What was asked about a team's work, answered, changed with a reason, and said when it was graded."""
     for assignment, owner in {(row.assignment_id, row.owner) for row in mine}:
         of_owner = {"assignment_id": assignment, "owner": owner}
         for adjustment in work.session.scalars(select(AdjustmentRow).filter_by(**of_owner)):
             adjustment.reason = clean(adjustment.reason)
         for request in work.session.scalars(select(RegradeRow).filter_by(**of_owner)):
             request.reason, request.answer = clean(request.reason), clean(request.answer)
+        for mark in work.session.scalars(select(GivenMarkRow).filter_by(**of_owner)):
+            mark.reason = clean(mark.reason)
+    submissions = [row.id for row in mine]
+    for grading in work.session.scalars(select(GradingRow).where(GradingRow.submission_id.in_(submissions))):
+        grading.comment = clean(grading.comment)
 
 
 def rename_teams(work: Work, owners: Sequence[str], clean: Callable[[str], str]) -> None:

@@ -18,7 +18,7 @@ from grader.domain.gradebook import GradebookQuery, GradebookRow, GradebookSort
 from grader.domain.grading import OfferedAssignment, RunState
 from grader.domain.ids import PersonId, RunId, SubmissionId
 from grader.domain.run import Mark
-from grader.domain.score import mark_of
+from grader.domain.score import mark_with
 from grader.storage.database import Work
 from grader.storage.models import GradebookEntryRow, MembershipRow, OverrideRow, PersonRow, TeamRow
 from grader.storage.repositories.people import name_order, person_of
@@ -67,7 +67,7 @@ def page(
     if after is not None:
         statement = statement.where(_comes_after(key, after, descending=query.descending))
     scale = assignment.spec.definition.scale
-    max_score = assignment.spec.definition.max_points
+    max_score = assignment.spec.definition.full_points
     return [
         KeyedRow(_row(row.PersonRow, row, row.GradebookEntryRow, scale=scale, max_score=max_score), row.key)
         for row in work.session.execute(statement)
@@ -140,6 +140,7 @@ def _row(
 ) -> GradebookRow:
     override: float | None = row.override
     possible = max_score if entry is None else entry.max_score
+    given = None if entry is None else entry.given_mark
     return GradebookRow(
         person=person_of(person),
         section=row.section,
@@ -149,7 +150,7 @@ def _row(
         state=None if entry is None else RunState(entry.state),
         score=override if override is not None else None if entry is None else entry.score,
         max_score=possible,
-        mark=_mark(entry) if override is None else mark_of(scale, override, possible),
+        mark=_mark(entry) if override is None else mark_with(scale, override, possible, given),
         is_overridden=override is not None,
         is_adjusted=entry is not None and entry.is_adjusted,
         late_days=0 if entry is None else entry.late_days,
@@ -157,6 +158,9 @@ def _row(
         received_at=None if entry is None else entry.received_at,
         beyond_days=0 if entry is None else entry.beyond_days,
         penalty=0.0 if entry is None else entry.penalty,
+        items_points=None if entry is None else entry.items_points,
+        items_waiting=0 if entry is None else entry.items_waiting,
+        given_mark=given,
     )
 
 

@@ -22,7 +22,8 @@ _QUERIES = {
     "sign_in_attempts": """SELECT a.at FROM sign_in_attempts a JOIN people p ON a.key = 'email:' || p.email
                            WHERE p.id = :person ORDER BY a.at""",
     "gradebook": """SELECT a.slug AS assignment, e.submission_id, e.run_id, e.state, e.score, e.max_score, e.mark_value,
-                    e.mark_label, e.late_days, e.beyond_days, e.penalty, e.submissions, e.received_at, e.updated_at
+                    e.mark_label, e.late_days, e.beyond_days, e.penalty, e.items_points, e.items_waiting,
+                    e.score_without_items, e.given_mark, e.submissions, e.received_at, e.updated_at
                     FROM gradebook_entries e JOIN assignments a ON a.id = e.assignment_id
                     WHERE e.person_id = :person ORDER BY a.slug""",
     "overrides": """SELECT a.slug AS assignment, o.score, o.reason, o.made_at, o.withdrawn_at FROM overrides o
@@ -43,6 +44,23 @@ _QUERIES = {
                           SELECT FROM submissions s WHERE s.id = ANY(:submissions)
                           AND s.assignment_id = d.assignment_id AND s.owner = d.owner))
                       ORDER BY d.id""",
+    "gradings": """SELECT a.slug AS assignment, g.submission_id, g.item, g.applied, g.free_points, g.comment, g.made_at,
+                   g.withdrawn_at, g.person_id IS NULL AS for_everybody, g.made_by = :person AS made_by_me
+                   FROM gradings g JOIN assignments a ON a.id = g.assignment_id
+                   WHERE g.person_id = :person OR g.made_by = :person
+                      OR (g.person_id IS NULL AND g.submission_id = ANY(:submissions)) ORDER BY g.id""",
+    "grading_claims": "SELECT submission_id, item, until FROM grading_claims WHERE person_id = :person ORDER BY until",
+    "given_marks": """SELECT a.slug AS assignment, m.value, m.reason, m.made_at, m.withdrawn_at,
+                      m.person_id IS NULL AND m.owner LIKE 't%' AS for_the_team
+                      FROM given_marks m JOIN assignments a ON a.id = m.assignment_id
+                      WHERE m.person_id = :person OR (m.person_id IS NULL AND EXISTS (
+                          SELECT FROM submissions s WHERE s.id = ANY(:submissions)
+                          AND s.assignment_id = m.assignment_id AND s.owner = m.owner)) ORDER BY m.id""",
+    "rubric_items": """SELECT a.slug AS assignment, r.item, r.key, r.label, r.points, r.is_removed, r.made_at
+                       FROM rubric_items r JOIN assignments a ON a.id = r.assignment_id
+                       WHERE r.made_by = :person ORDER BY r.id""",
+    "comment_bank": """SELECT a.slug AS assignment, c.item, c.text, c.made_at, c.removed_at FROM comment_bank c
+                       JOIN assignments a ON a.id = c.assignment_id WHERE c.made_by = :person ORDER BY c.id""",
     "regrades": """SELECT a.slug AS assignment, r.submission_id, r.person_id = :person AS asked_by_me, r.target,
                    r.target_id, r.title, r.reason, r.state, r.asked_at, r.answered_at, r.answer
                    FROM regrade_requests r JOIN assignments a ON a.id = r.assignment_id

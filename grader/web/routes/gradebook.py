@@ -120,7 +120,7 @@ def statistics(request: Request, slug: SlugInPath, visitor: TheVisitor, services
         assignment=offered,
         course=course,
         figures=figures,
-        histogram=charts.histogram(figures.histogram, max_score=offered.spec.definition.max_points),
+        histogram=charts.histogram(figures.histogram, max_score=offered.spec.definition.full_points),
         groups=_by_part(figures.checks, offered),
         hardest=sorted(figures.checks, key=_share)[:_HARDEST],
         doubtful=[check for check in figures.checks if check.note in (CheckNote.HARDLY_PASSED, CheckNote.INVERSE)],
