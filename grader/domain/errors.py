@@ -119,6 +119,12 @@ class AlreadyAnswered(ConflictError):
     code = "already-answered"
 
 
+class DraftChanged(ConflictError):
+    """Somebody has saved another version of this draft."""
+
+    code = "draft-changed"
+
+
 class LeaseLost(ConflictError):
     """The lease ran out and the stage is no longer this worker's."""
 

@@ -29,7 +29,7 @@ from grader.http.multipart import FIELD_CHARACTERS, LongField, MultipartReader
 from grader.http.services import Services, services_of
 from grader.intake.archive import list_upload
 from grader.intake.files import match
-from grader.service import refusals, submissions
+from grader.service import drafts, refusals, submissions
 from grader.service.accounts import SignedIn
 from grader.storage.blobs import BlobWriter
 
@@ -38,6 +38,8 @@ KEY_FIELD = "idempotency_key"
 ANSWERS_FIELD = "answers"
 # A form without scripts has a field for each question: this, and the question's id.
 ANSWER_PREFIX = "answer:"
+# Which version of the draft the form's fields are (`grader.service.drafts`).
+DRAFT_FIELD = "draft_version"
 # Boundaries, part headers and the small fields around the file; and the answers, whose own limits are narrower.
 _ENVELOPE_BYTES = 64 * 2**10 + MAX_BYTES
 _LONG_FIELDS = (
@@ -52,12 +54,22 @@ _LISTERS = anyio.CapacityLimiter(4)
 
 @dataclass(slots=True)
 class Typed:
-    """What was written into the fields of the questions, by question: filled while an upload comes in.
+    """What was written into the fields of the questions, by question, and the version of the draft they began with.
 
-    Whoever shows the form again after a refusal passes one, and has everything that was written before the file.
+    Filled while an upload comes in. Whoever shows the form again after a refusal passes one, and has everything that
+    was written before the file.
     """
 
     answers: dict[str, str] = field(default_factory=dict)
+    draft: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Written:
+    """The answers that came beside the file, and the version of the draft that they were; None where nothing says."""
+
+    answers: dict[str, Value]
+    draft: int | None
 
 
 async def receive_upload(
@@ -116,11 +128,12 @@ async def _received(
             answers = await run_in_threadpool(_answers, services, assignment, form)
             upload = await anyio.to_thread.run_sync(_keep, writer, form.finish(), assignment, limiter=_LISTERS)
         upload = await run_in_threadpool(_with_answers, services, upload, answers)
-        return await run_in_threadpool(_write_rows, services, reader, assignment, upload, key)
+        written = _Written(answers=answers, draft=_draft_version(form))
+        return await run_in_threadpool(_write_rows, services, reader, assignment, upload, key, written)
     except GraderError:
         if typed is not None:
             await _read_fields(request, form)
-            typed.answers = _fields_of_questions(form)
+            typed.answers, typed.draft = _fields_of_questions(form), _draft_version(form)
         raise
 
 
@@ -254,18 +267,30 @@ def _checked_key(key: str | None) -> str:
     return key
 
 
-def _write_rows(services: Services, reader: Reader, assignment: OfferedAssignment, upload: Upload, key: str) -> Receipt:
-    """Submission, run and first stage in one transaction.
+def _draft_version(form: MultipartReader) -> int | None:
+    told = form.fields.get(DRAFT_FIELD, "")
+    return int(told) if told.isascii() and told.isdecimal() and len(told) < 10 else None
+
+
+def _write_rows(
+    services: Services, reader: Reader, assignment: OfferedAssignment, upload: Upload, key: str, written: _Written
+) -> Receipt:
+    """Submission, run and first stage in one transaction, and the draft cleared that was handed in.
 
     A connection that breaks during the commit leaves open whether it happened, so it is tried once more under the same
     key: the second time finds what the first one wrote.
     """
     try:
-        return _write_once(services, reader, assignment, upload, key)
+        return _write_once(services, reader, assignment, upload, key, written)
     except DatabaseBusy:
-        return _write_once(services, reader, assignment, upload, key)
+        return _write_once(services, reader, assignment, upload, key, written)
 
 
-def _write_once(services: Services, reader: Reader, assignment: OfferedAssignment, upload: Upload, key: str) -> Receipt:
+def _write_once(
+    services: Services, reader: Reader, assignment: OfferedAssignment, upload: Upload, key: str, written: _Written
+) -> Receipt:
     with services.database.begin() as work:
-        return submissions.receive(work, reader, assignment, upload, idempotency_key=key)
+        receipt = submissions.receive(work, reader, assignment, upload, idempotency_key=key)
+        if written.answers or written.draft is not None:
+            drafts.was_handed_in(work, reader, assignment, written.answers, written.draft)
+        return receipt

@@ -11,12 +11,24 @@ import zipfile
 import pytest
 from sqlalchemy import text
 
+from grader.answers.asked import AskedQuestion
 from grader.cli.host.programs import postgres_tool
 from grader.domain.adjustment import WHOLE, Target, TargetKind
 from grader.domain.course import Role
 from grader.domain.errors import LeaseLost
 from grader.domain.submission import Upload
-from grader.service import accounts, adjustments, audit, choices, extensions, overrides, regrades, runs, submissions
+from grader.service import (
+    accounts,
+    adjustments,
+    audit,
+    choices,
+    drafts,
+    extensions,
+    overrides,
+    regrades,
+    runs,
+    submissions,
+)
 from grader.storage import dump
 from grader.storage.blobs import Blobs
 from grader.storage.models import PersonRow
@@ -102,6 +114,9 @@ class Term:
                 )
                 words = "Ada Lovelace is right"
                 regrades.answer(work, self.ta, request.id, granted=True, words=words, for_member=bool(more), **more)
+            for assignment in (self.alone, self.together, self.elsewhere):
+                asked = [AskedQuestion(id="why", title="", kind="text")]
+                drafts.save(work, self.ada, assignment, asked, {"why": "Ada Lovelace wrote it"}, version=0)
             runs.rerun(work, self.ta, submissions.find(work, self.ta, self.own))
             audit.note(work, self.ada, "issue token", "token:1", f"for {ADA}")
 
@@ -163,6 +178,9 @@ def test_after_an_erasure_nothing_names_the_person(term, place, grader, tmp_path
         asked = work.session.execute(text("SELECT person_id, reason, answer FROM regrade_requests")).all()
     assert [tuple(row) for row in kept_rows] == [(True, None, "erased asked")]
     assert [tuple(row) for row in asked] == [(term.bob.id, "For erased", "erased is right")]
+    with term.database.begin() as work:
+        drafted = [tuple(row) for row in work.session.execute(text("SELECT owner, answers, saved_by FROM drafts"))]
+    assert [(owner[0], answers, by) for owner, answers, by in drafted] == [("t", {"why": "erased wrote it"}, None)]
     assert told[-1].action == "erase student"
     assert "case 12" in told[-1].detail
     assert grader("erase-student", ADA, "--reason", "again")[0] == 2
@@ -227,6 +245,9 @@ def test_an_export_holds_all_there_is_and_no_secret(term, grader, tmp_path):
     assert [(row["asked_by_me"], row["state"], row["answer"]) for row in plain["regrades"]] == [
         (mine, "granted", "Ada Lovelace is right") for mine in (True, True, False)
     ]
+    assert {(row["assignment"], row["answers"]["why"], row["saved_by_me"]) for row in plain["drafts"]} == {
+        (offered.slug, "Ada Lovelace wrote it", True) for offered in (term.alone, term.together, term.elsewhere)
+    }
     assert {row["course"] for row in plain["memberships"]} == {"dl", "nlp"}
     for part in ("runs", "results", "events", "gradebook", "tokens", "sessions", "sign_in_attempts", "audit", "stages"):
         assert plain[part], part

@@ -51,6 +51,11 @@ _QUERIES = {
                       s.file_name, s.sha256, s.size_bytes, s.answers_sha256, s.late_days, s.idempotency_key,
                       s.received_at, s.removed_at FROM submissions s JOIN assignments a ON a.id = s.assignment_id
                       WHERE s.id = ANY(:submissions) ORDER BY s.received_at, s.id""",
+    "drafts": """SELECT a.slug AS assignment, d.owner, d.version, d.answers, d.saved_by = :person AS saved_by_me,
+                 d.saved_at FROM drafts d JOIN assignments a ON a.id = d.assignment_id
+                 WHERE d.owner = 'p' || CAST(:person AS integer) OR d.saved_by = :person
+                    OR d.owner IN (SELECT 't' || team_id FROM memberships WHERE person_id = :person)
+                 ORDER BY a.slug, d.owner""",
     "runs": """SELECT r.id, r.submission_id, v.version AS spec_version, r.reason, r.state, r.score, r.max_score,
                r.mark_value, r.mark_label, r.message, r.notes, r.facts, r.created_at, r.started_at, r.finished_at
                FROM runs r JOIN spec_versions v ON v.id = r.spec_version_id
