@@ -77,7 +77,8 @@ class GradebookRow:
 
     `score` is what counts: an override if there is one, else the counting run's with its adjustments and less its
     `penalty`: how many points it has lost because it came late. `beyond_days` is how many of the late days the term's
-    did not cover; where the policy is to flag them, that is the flag.
+    did not cover; where the policy is to flag them, that is the flag. `own_submission` is what of a team's assignment
+    the member has handed in alone; `submission` is the team's, or, before there is one, the same.
     """
 
     person: Person
@@ -96,6 +97,7 @@ class GradebookRow:
     beyond_days: int = 0
     penalty: float = 0.0
     is_adjusted: bool = False
+    own_submission: SubmissionId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

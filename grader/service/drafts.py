@@ -44,13 +44,17 @@ class Draft:
     is_open: bool
 
 
-def read(work: Work, reader: Reader, assignment: OfferedAssignment, asked: Sequence[AskedQuestion]) -> Draft:
+def read(
+    work: Work, reader: Reader, assignment: OfferedAssignment, asked: Sequence[AskedQuestion], *, own: bool = False
+) -> Draft:
     """The reader's own draft or their team's; of questions that are no longer asked nothing.
+
+    With `own` that for the parts which each member of a team hands in alone.
 
     Raises NeedsScope, UnknownAssignment.
     """
     _refuse_strangers(reader, assignment, Scope.READ)
-    owner = owner_of(work, reader, assignment)
+    owner = owner_of(work, reader, assignment, own=own)
     return _shown(work, reader, assignment, owner, asked)
 
 
@@ -62,6 +66,7 @@ def save(
     answers: Mapping[str, str],
     *,
     version: int,
+    own: bool = False,
 ) -> Draft:
     """Keep these answers instead of the draft's; `version` is the one that they began from, 0 for none.
 
@@ -75,9 +80,9 @@ def save(
         BadAnswers: there is no such question, or an answer is too long.
 
     """
-    refuse_unless_open(work, reader, assignment)
+    refuse_unless_open(work, reader, assignment, own=own)
     kept = _fit(answers, asked)
-    owner = owner_of(work, reader, assignment)
+    owner = owner_of(work, reader, assignment, own=own)
     submissions.lock_owner(work, assignment.id, owner)
     there = rows.get(work, AssignmentId(assignment.id), owner)
     if there is None or there.answers != kept:
@@ -86,13 +91,13 @@ def save(
     return _shown(work, reader, assignment, owner, asked)
 
 
-def discard(work: Work, reader: Reader, assignment: OfferedAssignment, *, version: int) -> None:
+def discard(work: Work, reader: Reader, assignment: OfferedAssignment, *, version: int, own: bool = False) -> None:
     """Let the draft go, for the whole team where it is a team's; also when nothing can be handed in any more.
 
     Raises NeedsScope, UnknownAssignment, DraftChanged.
     """
     _refuse_strangers(reader, assignment, Scope.SUBMIT)
-    owner = owner_of(work, reader, assignment)
+    owner = owner_of(work, reader, assignment, own=own)
     submissions.lock_owner(work, assignment.id, owner)
     there = rows.get(work, AssignmentId(assignment.id), owner)
     if there is None or not there.answers:
@@ -102,14 +107,20 @@ def discard(work: Work, reader: Reader, assignment: OfferedAssignment, *, versio
 
 
 def was_handed_in(
-    work: Work, reader: Reader, assignment: OfferedAssignment, answers: Mapping[str, Value], version: int | None
+    work: Work,
+    reader: Reader,
+    assignment: OfferedAssignment,
+    answers: Mapping[str, Value],
+    version: int | None,
+    *,
+    own: bool = False,
 ) -> None:
     """Clear the draft if it is what came in just now: as the form had it (`version`), or with the same answers.
 
     A draft that somebody of the team has written on meanwhile stays. The caller has received the submission in this
     transaction, under the owner's lock.
     """
-    owner = owner_of(work, reader, assignment)
+    owner = owner_of(work, reader, assignment, own=own)
     there = rows.get(work, AssignmentId(assignment.id), owner)
     if there is None or not there.answers:
         return

@@ -34,9 +34,10 @@ def draft_of_form(
     version: int | None = None,
     conflict: str = "",
 ) -> DraftOfForm:
-    """`version` is the one that what is typed began with, where that may be an older one."""
+    """`version` is the one that the typed text began with: it stays the form's until whoever typed has seen a newer one."""
+    is_newest = typed is None or version is None or bool(conflict)
     return DraftOfForm(
-        version=draft.version if version is None else max(0, version),
+        version=draft.version if is_newest else max(0, version or 0),
         said=said_of(draft, time_zone),
         team=draft.team,
         is_there=bool(draft.answers),

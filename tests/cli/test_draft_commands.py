@@ -7,7 +7,9 @@ import json
 import pytest
 
 from grader.answers.given import read_answers
+from grader.storage.models import MembershipRow
 from tests import builders
+from tests.api.test_own_parts_api import PARTS
 from tests.asking import a_packed_spec
 from tests.cli.test_late_commands import called_by
 
@@ -44,3 +46,21 @@ def test_a_draft_is_saved_shown_as_it_can_be_saved_again_and_discarded(called_by
     assert called_by("student", "draft", "discard", slug, "--version", "2")[0] == 0
     assert json.loads(called_by("student", "draft", "show", slug, "--json")[1])["answers"] == {}
     assert called_by("stranger", "draft", "show", slug)[0] == 2
+
+
+def test_own_parts_are_handed_in_and_drafted_as_answers_alone(called_by, asking, hand_in, tmp_path):
+    with asking.database.begin() as work:
+        blob, definition = asking.assignment.spec.blob, builders.a_definition(team_size=[1, 3], part=PARTS)
+        asking.assignment = builders.an_assignment(work, asking.course, blob=blob, definition=definition)
+        team = builders.a_team(work, asking.course)
+        of_student = work.session.query(MembershipRow).filter_by(person_id=asking.people["student"].id)
+        of_student.update({"team_id": team.id})
+    slug, answers = asking.assignment.slug, hand_in("answers.toml", b'"A.count" = 3\n')
+    assert called_by("student", "draft", "save", slug, answers, "--own")[0] == 0
+    assert '"A.count" = "3"' in called_by("student", "draft", "show", slug, "--own")[1]
+    status, out, err = called_by("student", "submit", "--own", "-a", slug, "--answers", answers, "--no-wait", "--json")
+    assert status == 0, err
+    assert json.loads(out)["file"] == "answers.zip"
+    assert called_by("student", "draft", "show", slug, "--own")[1] == ""
+    assert called_by("student", "submit", "--own", "-a", slug, "--no-wait")[0] == 2
+    assert called_by("student", "submit", "-a", slug, "--answers", answers, "--no-wait")[0] == 2

@@ -51,7 +51,10 @@ class ReceiptAnswer(Answer):
 
 
 class SubmissionLineAnswer(Answer):
-    """`counts` marks the submission that counts for its student."""
+    """`counts` marks the submission that counts for its student.
+
+    `own` says that it is a member's own, for the parts of a team's assignment that each hands in alone.
+    """
 
     id: str = _ID
     assignment: str = Field(examples=["cmp784-practical2"])
@@ -71,6 +74,7 @@ class SubmissionLineAnswer(Answer):
         default=None, examples=[None], description="What counts instead, where a person adjusted it."
     )
     counts: bool
+    own: bool = False
     flags: int | None = Field(
         examples=[None], description="Staff: how many things of the newest run look deliberate. Null for students."
     )
@@ -139,6 +143,7 @@ def line_answer(line: SubmissionLine, *, for_staff: bool) -> SubmissionLineAnswe
         max_score=line.max_score,
         adjusted_score=line.adjusted_score,
         counts=line.counts,
+        own=submission.is_own,
         flags=line.flags,
     )
 

@@ -16,12 +16,14 @@ Version = Annotated[
     int | None, typer.Option("--version", min=0, metavar="N", help="The version that goes for it, as `show` told it.")
 ]
 
+Own = Annotated[bool, typer.Option("--own", help="Of the parts that each member of a team hands in alone.")]
+
 
 @app.command("show")
-def show(assignment: Assignment, as_json: Json = False, url: Url = None, token: Token = None) -> None:
+def show(assignment: Assignment, own: Own = False, as_json: Json = False, url: Url = None, token: Token = None) -> None:
     """Print the draft, mine or my team's, as an answers.toml."""
     with service_at(url, token) as service:
-        draft = service.get(_path(assignment))
+        draft = service.get(_path(assignment), _of(own))
     if as_json:
         print_json(draft)
         return
@@ -35,6 +37,7 @@ def save(
     assignment: Assignment,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Answers as TOML or JSON: the whole draft.")],
     version: Version = None,
+    own: Own = False,
     as_json: Json = False,
     url: Url = None,
     token: Token = None,
@@ -42,20 +45,25 @@ def save(
     """Keep a file's answers as the draft. One that is there is written over only with --version."""
     from grader.answers.given import as_written, read_answers
     from grader.cli.answers import answers_text
+    from grader.cli.client.service import object_of
 
     answers = {name: as_written(value) for name, value in read_answers(answers_text(file)).items()}
     with service_at(url, token) as service:
-        began = _begun(service.get(_path(assignment)), version)
-        draft = service.put(_path(assignment), {"version": began, "answers": answers})
+        began = _begun(service.get(_path(assignment), _of(own)), version)
+        draft = object_of(
+            service.send("PUT", _path(assignment), params=_of(own), json={"version": began, "answers": answers})
+        )
     print_json(draft) if as_json else _say(draft)
 
 
 @app.command("discard")
-def discard(assignment: Assignment, version: Version = None, url: Url = None, token: Token = None) -> None:
+def discard(
+    assignment: Assignment, version: Version = None, own: Own = False, url: Url = None, token: Token = None
+) -> None:
     """Let the draft go, for the whole team where it is a team's; with --version, as `show` told it."""
     with service_at(url, token) as service:
-        began = _begun(service.get(_path(assignment)), version)
-        service.send("DELETE", _path(assignment), params={"version": began})
+        began = _begun(service.get(_path(assignment), _of(own)), version)
+        service.send("DELETE", _path(assignment), params={"version": began, **_of(own)})
     typer.echo("There is no draft now.", err=True)
 
 
@@ -63,6 +71,10 @@ def _path(assignment: str) -> str:
     from grader.cli.client.submit import in_path
 
     return f"/assignments/{in_path(assignment)}/draft"
+
+
+def _of(own: bool) -> dict[str, str]:
+    return {"own": "true"} if own else {}
 
 
 def _begun(draft: dict[str, Any], version: int | None) -> int:

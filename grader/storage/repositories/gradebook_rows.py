@@ -157,6 +157,9 @@ def _row(
         received_at=None if entry is None else entry.received_at,
         beyond_days=0 if entry is None else entry.beyond_days,
         penalty=0.0 if entry is None else entry.penalty,
+        own_submission=None
+        if entry is None or entry.own_submission_id is None
+        else SubmissionId(str(entry.own_submission_id)),
     )
 
 

@@ -16,49 +16,51 @@ from grader.service.accounts import SignedIn
 from grader.web.access import SlugInPath, TheCommand, TheServices
 from grader.web.drafts import differing, said_of
 from grader.web.errors import wants_page
-from grader.web.routes.assignments import assignment_page, typed_in, version_in
+from grader.web.routes.assignments import assignment_page, is_own, typed_in, version_in
 
 router = APIRouter()
 
 
 @router.post("/assignments/{slug}/draft")
+@router.post("/assignments/{slug}/own/draft")
 def save(request: Request, slug: SlugInPath, command: TheCommand, services: TheServices) -> Response:
     """Keep what is typed as the draft, or with the field `discard` let the draft go.
 
     A script gets `{"version", "said"}`; where somebody has saved another version 409 with `problem` and `others`
     besides: what that one has instead, by question. A browser gets the form again.
     """
-    typed = typed_in(command.form)
+    typed, own = typed_in(command.form), is_own(request, slug)
+    here = f"/assignments/{slug}/own" if own else f"/assignments/{slug}"
     try:
         version = version_in(command.form)
         if command.form.is_set("discard"):
             with services.database.begin() as work:
                 offered = assignments.offered(work, command.visitor.reader, slug)
-                drafts.discard(work, command.visitor.reader, offered, version=version)
-            return RedirectResponse(f"/assignments/{slug}", status_code=HTTPStatus.SEE_OTHER)
+                drafts.discard(work, command.visitor.reader, offered, version=version, own=own)
+            return RedirectResponse(here, status_code=HTTPStatus.SEE_OTHER)
         with services.database.begin() as work:
             offered = assignments.offered(work, command.visitor.reader, slug)
-            asked = services.questions.of(services.blobs, offered.spec)
-            drafts.save(work, command.visitor.reader, offered, asked, typed, version=version)
+            asked = services.questions.for_reader(work, services.blobs, command.visitor.reader, offered, own=own)
+            drafts.save(work, command.visitor.reader, offered, asked, typed, version=version, own=own)
     except (InputError, DraftChanged) as problem:
         if wants_page(request):
             return assignment_page(request, services, command.visitor, slug, problem, typed, version_in(command.form))
         if not isinstance(problem, DraftChanged):
             raise
-        return _kept(services, command.visitor, slug, problem, typed)
+        return _kept(services, command.visitor, slug, problem, typed, own=own)
     if wants_page(request):
-        return RedirectResponse(f"/assignments/{slug}#answers", status_code=HTTPStatus.SEE_OTHER)
-    return _kept(services, command.visitor, slug, None, typed)
+        return RedirectResponse(f"{here}#answers", status_code=HTTPStatus.SEE_OTHER)
+    return _kept(services, command.visitor, slug, None, typed, own=own)
 
 
 def _kept(
-    services: Services, visitor: SignedIn, slug: str, problem: GraderError | None, typed: dict[str, str]
+    services: Services, visitor: SignedIn, slug: str, problem: GraderError | None, typed: dict[str, str], *, own: bool
 ) -> Response:
     """The draft as it is now, for a script."""
     with services.database.begin() as work:
         offered = assignments.offered(work, visitor.reader, slug)
-        asked = services.questions.of(services.blobs, offered.spec)
-        draft = drafts.read(work, visitor.reader, offered, asked)
+        asked = services.questions.for_reader(work, services.blobs, visitor.reader, offered, own=own)
+        draft = drafts.read(work, visitor.reader, offered, asked, own=own)
     told: dict[str, object] = {"version": draft.version, "said": said_of(draft, offered.time_zone)}
     if problem is None:
         return JSONResponse(told)
