@@ -183,7 +183,9 @@ class GradingLoop:
         self._place.watch.pulse.grades(self, spec.assignment.limits.run_s + _BESIDES_S)
         content = self._place.blobs.get(claim.sha256)
         answers = unpacked(self._place.blobs.get(claim.answers_sha256)) if claim.answers_sha256 else {}
-        options = GradeOptions(stages=_STAGES[claim.lease.stage], seed=claim.seed, answers=answers, share=self._share)
+        options = GradeOptions(
+            stages=_STAGES[claim.lease.stage], seed=claim.seed, answers=answers, share=self._share, parts=claim.parts
+        )  # fmt: skip
         return self._place.engines.grade(spec, claim.file, content, options, recording.hear)
 
     def _ours(self, recording: Recording, problem: str) -> Ended:

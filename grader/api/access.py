@@ -6,7 +6,7 @@ import re
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Path, Security
+from fastapi import Depends, Path, Query, Security
 from fastapi.security import APIKeyCookie, HTTPBearer
 from pydantic import AfterValidator, BeforeValidator
 from starlette.requests import Request
@@ -61,6 +61,10 @@ def _may_manage(reader: Annotated[Reader, Depends(_described)]) -> Reader:
     return reader
 
 
+Own = Annotated[
+    bool,
+    Query(description="Of the parts of a team's assignment that each member hands in alone, instead of the team's."),
+]
 MayRead = Annotated[Reader, Depends(_may_read)]
 MaySubmit = Annotated[Reader, Depends(_may_submit)]
 MayGrade = Annotated[Reader, Depends(_may_grade)]

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from grader.api.access import MayRead, MaySubmit, SlugInPath, TheServices
+from grader.api.access import MayRead, MaySubmit, Own, SlugInPath, TheServices
 from grader.api.document import UPLOAD_BODY, problems
 from grader.api.schemas.assignments import AssignmentAnswer, QuestionAnswer, assignment_answer, question_answer
 from grader.api.schemas.common import Listed
@@ -45,8 +45,8 @@ def read_assignment(assignment: SlugInPath, reader: MayRead, services: TheServic
 def list_questions(assignment: SlugInPath, reader: MayRead, services: TheServices) -> Listed[QuestionAnswer]:
     """The questions that are answered in writing, in the assignment's order; none for most assignments."""
     offered = _offered(services, reader, assignment)
-    asked = services.questions.of(services.blobs, offered.spec)
-    return Listed(items=[question_answer(question) for question in asked])
+    asked, definition = services.questions.of(services.blobs, offered.spec), offered.spec.definition
+    return Listed(items=[question_answer(question, definition) for question in asked])
 
 
 @router.post(
@@ -61,6 +61,7 @@ async def hand_in(
     assignment: SlugInPath,
     reader: MaySubmit,
     services: TheServices,
+    own: Own = False,
     idempotency_key: Annotated[
         str | None,
         Header(description="The same key gives the same receipt, however often the upload is sent.", max_length=200),
@@ -68,10 +69,12 @@ async def hand_in(
 ) -> Response:
     """Hand in one zip file, notebook or Python file, and written answers with it if you like.
 
+    With `own` the answers, or an `answers.toml` as the file, may be all there is.
+
     The receipt means that it is safe and will be graded.
     """
     offered = await run_in_threadpool(_offered, services, reader, assignment)
-    receipt = await receive_upload(request, reader, offered, idempotency_key=idempotency_key)
+    receipt = await receive_upload(request, reader, offered, idempotency_key=idempotency_key, own=own)
     answer = receipt_answer(receipt, API_PREFIX)
     return JSONResponse(answer.model_dump(mode="json"), status_code=202, headers={"Location": answer.links.self})
 

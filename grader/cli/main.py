@@ -12,6 +12,7 @@ from grader.cli import demo, doctor, grade, spec
 from grader.cli.client import (
     adjust,
     courses,
+    drafts,
     gradebook,
     late,
     login,
@@ -70,6 +71,7 @@ courses.app.command("gradebook")(gradebook.term)
 app.add_typer(spec.app, name="spec", rich_help_panel=_HERE)
 app.add_typer(roster.app, name="roster", rich_help_panel=_CLIENT)
 app.add_typer(rubric.app, name="rubric", rich_help_panel=_CLIENT)
+app.add_typer(drafts.app, name="draft", rich_help_panel=_CLIENT)
 app.add_typer(regrades.app, name="regrades", rich_help_panel=_CLIENT)
 app.add_typer(courses.app, name="course", rich_help_panel=_CLIENT)
 app.add_typer(late.extensions_app, name="extension", rich_help_panel=_CLIENT)

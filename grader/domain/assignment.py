@@ -61,7 +61,8 @@ class Part(_Strict):
 
     `checks` and `points` are a promise: a run in which the test files give another number of checks or another
     sum of points for this part is a failed run, never a score. The points of an `extra` part come on top: full marks
-    are reached without them.
+    are reached without them. In an assignment for teams an `individual` part is each member's own: it is judged on what
+    the member hands in for it in their own name, and the others on what the team does.
     """
 
     id: Name
@@ -71,7 +72,13 @@ class Part(_Strict):
     # Published definitions are read by older code too, which refuses a word it does not know: what is added to them is
     # left out as long as it says nothing.
     extra: bool = Field(default=False, exclude_if=not_)
+    individual: bool = Field(default=False, exclude_if=not_)
     manual: tuple[ManualItem, ...] = ()
+
+    @property
+    def full_points(self) -> float:
+        """With those that persons give."""
+        return round(self.points + sum(item.points for item in self.manual if not item.extra), 2)
 
 
 class FileRule(_Strict):
@@ -204,13 +211,47 @@ class Assignment(_Strict):
             seen.add(name)
         return self
 
+    @model_validator(mode="after")
+    def _individual_parts_are_a_teams(self) -> Self:
+        count = sum(part.individual for part in self.part)
+        if count and (self.team_size[1] < 2 or count == len(self.part)):
+            raise ValueError("individual parts belong to an assignment for teams that has other parts too")
+        return self
+
+    @property
+    def individual_parts(self) -> tuple[str, ...]:
+        """Ids of the parts that each member of a team hands in alone; empty for most assignments."""
+        return tuple(part.id for part in self.part if part.individual)
+
+    def parts_judged(self, *, is_team: bool, is_own: bool) -> tuple[str, ...] | None:
+        """Ids of the parts that a run judges: the members' own or the team's; None for all of them.
+
+        Whoever is in no team hands everything in at once.
+        """
+        if not self.individual_parts or not (is_team or is_own):
+            return None
+        return tuple(part.id for part in self.part if part.individual == is_own)
+
+    def points_of(self, parts: tuple[str, ...] | None) -> float:
+        """Full marks of these parts."""
+        return sum(part.points for part in self.part if not part.extra and (parts is None or part.id in parts))
+
+    def is_individual(self, question: str) -> bool:
+        """Whether a question, by its id, belongs to a part that each member hands in alone."""
+        known = [part for part in self.part if question.startswith(f"{part.id}.")]
+        return bool(known) and max(known, key=lambda part: len(part.id)).individual
+
     @property
     def max_points(self) -> float:
         """Full marks of the checks alone: what a run is out of. Extra parts can lift a score above it."""
-        return sum(part.points for part in self.part if not part.extra)
+        return self.points_of(None)
 
     @property
     def full_points(self) -> float:
         """Full marks with those that persons give: what the gradebook is out of."""
-        given = (item.points for part in self.part if not part.extra for item in part.manual if not item.extra)
-        return round(self.max_points + sum(given), 2)
+        return self.full_points_of(None)
+
+    def full_points_of(self, parts: tuple[str, ...] | None) -> float:
+        """The same of these parts."""
+        asked = [part for part in self.part if not part.extra and (parts is None or part.id in parts)]
+        return round(sum(part.full_points for part in asked), 2)

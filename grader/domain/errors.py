@@ -125,6 +125,12 @@ class AlreadyGraded(ConflictError):
     code = "already-graded"
 
 
+class DraftChanged(ConflictError):
+    """Somebody has saved another version of this draft."""
+
+    code = "draft-changed"
+
+
 class LeaseLost(ConflictError):
     """The lease ran out and the stage is no longer this worker's."""
 

@@ -61,7 +61,10 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What a worker needs to grade: the lease, the bytes' and the spec's addresses, and this stage's try number."""
+    """What a worker needs to grade: the lease, the bytes' and the spec's addresses, and this stage's try number.
+
+    `parts` are those that the run judges; empty for all.
+    """
 
     lease: Lease
     submission: SubmissionId
@@ -74,6 +77,7 @@ class Claim:
     queue: Queue
     attempt: int
     answers_sha256: Sha256 | None = None
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +110,8 @@ class GradingRun:
     """One judging of one submission by one spec version.
 
     `plan` lists every check of the spec version once a worker has seen it (empty before). `checks` holds the results
-    that are there; a reader who may not see everything has been given less (`grader.service.visibility`).
+    that are there; a reader who may not see everything has been given less (`grader.service.visibility`). `parts` are
+    the ids of the parts that it judges, and `plan` their checks; None for all.
     """
 
     id: RunId
@@ -128,6 +133,7 @@ class GradingRun:
     stages: tuple[StageFacts, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
     requested_by: str | None = None
+    parts: tuple[str, ...] | None = None
 
     @property
     def flags(self) -> tuple[str, ...]:

@@ -26,7 +26,8 @@ class Submission:
     """The exact bytes a student handed in once. `number` counts the owner's submissions for the assignment from 1.
 
     `late_days` are started days after the due date. `answers_sha256` names the written answers that came beside the
-    file (`grader.answers.given`). `removed_at` is when retention let the bytes go.
+    file (`grader.answers.given`). `removed_at` is when retention let the bytes go. `is_own`
+    says that it is a member's own, for the parts of a team's assignment that each hands in alone.
     """
 
     id: SubmissionId
@@ -44,6 +45,7 @@ class Submission:
     late_days: int
     answers_sha256: Sha256 | None = None
     removed_at: datetime | None = None
+    is_own: bool = False
 
     def kept_sha256(self) -> Sha256:
         """For whoever wants the bytes. Raises NoLongerKept."""

@@ -44,6 +44,9 @@ class GradeOptions:
 
     `share` is the part of a GPU to train on; without one everything runs on the CPU.
 
+    `parts` names the parts that this run judges, empty for all. A check of another part is neither run nor reported.
+    Where all of them are each member's own, no code need be there: what is handed in for those may be answers alone.
+
     `stages` names the stages of this call. A check of another stage is neither run nor reported, whereas one that
     `only` or `train` leaves out is reported as skipped. One exception: if a gate check fails in a call that asks for
     both gate and unit, the call also reports the training checks, as skipped, so that the run is complete without a
@@ -54,6 +57,7 @@ class GradeOptions:
 
     only: tuple[str, ...] = ()
     train: bool = True
+    parts: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = tuple(Stage)
     seed: str | None = None
     answers: Mapping[str, Any] = field(default_factory=dict)
@@ -187,7 +191,7 @@ class Engine:
         )
         try:
             listing = list_upload(name, content, spec.assignment.limits)
-            matched = match(listing, spec.assignment.files)
+            matched = match(listing, spec.assignment.files, needs_code=_needs_code(spec, options))
         except InputError as error:
             return replace(
                 blank,
@@ -255,6 +259,10 @@ def _ignore(event: Event) -> None:
     del event
 
 
+def _needs_code(spec: Spec, options: GradeOptions) -> bool:
+    return not options.parts or not set(options.parts) <= set(spec.assignment.individual_parts)
+
+
 def _job(spec: Spec, listing: Listing, matched: Match, content: bytes, options: GradeOptions) -> Job:
     assignment = spec.assignment
     load: dict[str, Any] = {
@@ -276,6 +284,7 @@ def _job(spec: Spec, listing: Listing, matched: Match, content: bytes, options: 
         },
         parts={part.id: (part.checks, part.points) for part in assignment.part},
         only=options.only,
+        judged=options.parts,
         train=options.train,
         stages=tuple(str(stage) for stage in options.stages),
         thresholds={name: threshold.model_dump() for name, threshold in assignment.threshold.items()},

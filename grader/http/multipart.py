@@ -48,6 +48,7 @@ class MultipartReader:
     Args:
         content_type: the request's header.
         file_field: name of the part that is the file; other files are refused.
+        needs_file: whether a form without a file is refused.
         long_fields: fields that may be long; they may also come as files, which is how some clients send them.
 
     Raises (all methods):
@@ -55,7 +56,9 @@ class MultipartReader:
 
     """
 
-    def __init__(self, content_type: str, *, file_field: str, long_fields: tuple[LongField, ...] = ()) -> None:
+    def __init__(
+        self, content_type: str, *, file_field: str, long_fields: tuple[LongField, ...] = (), needs_file: bool = True,
+    ) -> None:  # fmt: skip
         kind, options = parse_options_header(content_type)
         if kind != b"multipart/form-data" or not options.get(b"boundary"):
             raise BadRequest(f"Send the upload as multipart/form-data with one file in the field {file_field}.")
@@ -63,6 +66,7 @@ class MultipartReader:
         self.file_name: str | None = None
         self._file_field = file_field
         self._long_fields = long_fields
+        self._needs_file = needs_file
         self._counts: dict[str, int] = {}
         self._bytes: dict[str, int] = {}
         self._part = _Part()
@@ -81,9 +85,11 @@ class MultipartReader:
         return b"".join(pieces)
 
     def finish(self) -> str:
-        """Call after the last chunk; the name the file came under."""
+        """Call after the last chunk; the name the file came under, empty where there is none and none is needed."""
         if not self._ended:
             raise BadRequest("The upload breaks off before its end; send it again.")
+        if self.file_name is None and not self._needs_file:
+            return ""
         if self.file_name is None:
             raise BadRequest(f"The upload holds no file; send one in the field {self._file_field}.")
         return self.file_name

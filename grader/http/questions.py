@@ -9,11 +9,14 @@ import logging
 import threading
 
 from grader.answers.asked import FILE_NAME, AskedQuestion, asked_in
+from grader.domain.course import Reader
 from grader.domain.errors import BadSpec
-from grader.domain.grading import SpecVersion
+from grader.domain.grading import OfferedAssignment, SpecVersion
 from grader.domain.ids import Sha256
+from grader.service.quota import owner_of
 from grader.specs.pack import packed_file
 from grader.storage.blobs import BlobMissing, Blobs
+from grader.storage.database import Work
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +27,18 @@ class QuestionShelf:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: dict[Sha256, tuple[AskedQuestion, ...]] = {}
+
+    def for_reader(
+        self, work: Work, blobs: Blobs, reader: Reader, assignment: OfferedAssignment, *, own: bool = False
+    ) -> tuple[AskedQuestion, ...]:
+        """What the reader's hand-in answers.
+
+        In a team whose members hand some parts in alone those of the other parts; with `own` those of these parts.
+        """
+        asked, definition = self.of(blobs, assignment.spec), assignment.spec.definition
+        if not definition.individual_parts or not owner_of(work, reader, assignment).startswith("t"):
+            return asked
+        return tuple(question for question in asked if definition.is_individual(question.id) == own)
 
     def of(self, blobs: Blobs, spec: SpecVersion) -> tuple[AskedQuestion, ...]:
         """In the order of `questions.toml`; none where the spec has no such file.

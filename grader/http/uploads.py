@@ -8,9 +8,12 @@ another upload that came in meanwhile) leaves its bytes in the store under their
 from __future__ import annotations
 
 import contextlib
+import io
+import json
 import secrets
 import sys
 import time
+import zipfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 
@@ -18,7 +21,7 @@ import anyio
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
-from grader.answers.given import MAX_ANSWERS, MAX_BYTES, Value, checked, packed, read_answers
+from grader.answers.given import MAX_ANSWERS, MAX_BYTES, BadAnswers, Value, checked, packed, read_answers
 from grader.domain.course import Reader
 from grader.domain.errors import BadArchive, BadRequest, DatabaseBusy, GraderError, UploadTooLarge
 from grader.domain.grading import OfferedAssignment
@@ -29,7 +32,7 @@ from grader.http.multipart import FIELD_CHARACTERS, LongField, MultipartReader
 from grader.http.services import Services, services_of
 from grader.intake.archive import list_upload
 from grader.intake.files import match
-from grader.service import refusals, submissions
+from grader.service import drafts, refusals, submissions
 from grader.service.accounts import SignedIn
 from grader.storage.blobs import BlobWriter
 
@@ -38,6 +41,9 @@ KEY_FIELD = "idempotency_key"
 ANSWERS_FIELD = "answers"
 # A form without scripts has a field for each question: this, and the question's id.
 ANSWER_PREFIX = "answer:"
+ANSWERS_FILE = "answers.toml"
+# Which version of the draft the form's fields are (`grader.service.drafts`).
+DRAFT_FIELD = "draft_version"
 # Boundaries, part headers and the small fields around the file; and the answers, whose own limits are narrower.
 _ENVELOPE_BYTES = 64 * 2**10 + MAX_BYTES
 _LONG_FIELDS = (
@@ -52,12 +58,26 @@ _LISTERS = anyio.CapacityLimiter(4)
 
 @dataclass(slots=True)
 class Typed:
-    """What was written into the fields of the questions, by question: filled while an upload comes in.
+    """What was written into the fields of the questions, by question, and the version of the draft they began with.
 
-    Whoever shows the form again after a refusal passes one, and has everything that was written before the file.
+    Filled while an upload comes in. Whoever shows the form again after a refusal passes one, and has everything that
+    was written before the file.
     """
 
     answers: dict[str, str] = field(default_factory=dict)
+    draft: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Written:
+    """The answers that came beside the file, and the version of the draft that they were, None where nothing says.
+
+    `own` says that they are a member's own, for the parts that each hands in alone.
+    """
+
+    answers: dict[str, Value]
+    draft: int | None
+    own: bool
 
 
 async def receive_upload(
@@ -67,6 +87,7 @@ async def receive_upload(
     *,
     idempotency_key: str | None,
     typed: Typed | None = None,
+    own: bool = False,
 ) -> Receipt:
     """The whole of an upload: refuse early, stream, list the archive, match the file rules, keep, write the rows.
 
@@ -74,6 +95,9 @@ async def receive_upload(
     field `idempotency_key` may precede it. Written answers come in a field `answers` (a JSON object or TOML), or in a
     field `answer:<question>` each, which wins. Where the request comes with a web session, its CSRF token must be in
     the header or in a field `csrf` that precedes the file. Blocking work runs in threads.
+
+    With `own` it is the reader's, for the parts of a team's assignment that each member hands in alone: no code need be
+    in it, and without a file, or with an `answers.toml` as the file, the answers are all there is.
 
     Raises:
         UploadTooLarge, BadArchive, MissingFile, BadRequest (no file field), BadAnswers, QuotaUsed, PastDeadline,
@@ -83,7 +107,7 @@ async def receive_upload(
     services = services_of(request)
     began_ns = time.time_ns()
     try:
-        receipt = await _received(request, services, reader, assignment, idempotency_key, typed)
+        receipt = await _received(request, services, reader, assignment, idempotency_key, typed, own=own)
     except GraderError as error:
         services.metrics.uploads.labels(outcome="refused").inc()
         if isinstance(error, BadArchive) and error.trick:
@@ -102,25 +126,34 @@ async def _received(
     assignment: OfferedAssignment,
     key: str | None,
     typed: Typed | None,
+    *,
+    own: bool,
 ) -> Receipt:
     limit = assignment.spec.definition.limits.archive_bytes
-    form = MultipartReader(request.headers.get("Content-Type", ""), file_field=FILE_FIELD, long_fields=_LONG_FIELDS)
+    form = MultipartReader(
+        request.headers.get("Content-Type", ""), file_field=FILE_FIELD, long_fields=_LONG_FIELDS, needs_file=not own
+    )
     try:
         _refuse_by_length(request, limit)
         key = _checked_key(key) if key else None
-        session = await run_in_threadpool(_refuse_early, services, request, reader, assignment)
+        session = await run_in_threadpool(_refuse_early, services, request, reader, assignment, own)
         async with _writer(services) as writer:
             await _stream(request, form, writer, session, limit)
             key = key or _checked_key(form.fields.get(KEY_FIELD) or None)
             # All of it is here, so whoever sent it reads what is wrong with the answers, not that we hung up.
-            answers = await run_in_threadpool(_answers, services, assignment, form)
-            upload = await anyio.to_thread.run_sync(_keep, writer, form.finish(), assignment, limiter=_LISTERS)
+            text = await run_in_threadpool(_answers_file, writer, form.finish()) if own else None
+            answers = await run_in_threadpool(_answers, services, reader, assignment, form, text or "", own)
+            if text is not None:
+                upload = await run_in_threadpool(_keep_answers, services, answers)
+            else:
+                upload = await anyio.to_thread.run_sync(_keep, writer, form.finish(), assignment, own, limiter=_LISTERS)
         upload = await run_in_threadpool(_with_answers, services, upload, answers)
-        return await run_in_threadpool(_write_rows, services, reader, assignment, upload, key)
+        written = _Written(answers=answers, draft=_draft_version(form), own=own)
+        return await run_in_threadpool(_write_rows, services, reader, assignment, upload, key, written)
     except GraderError:
         if typed is not None:
             await _read_fields(request, form)
-            typed.answers = _fields_of_questions(form)
+            typed.answers, typed.draft = _fields_of_questions(form), _draft_version(form)
         raise
 
 
@@ -150,10 +183,48 @@ def _fields_of_questions(form: MultipartReader) -> dict[str, str]:
     }
 
 
-def _answers(services: Services, assignment: OfferedAssignment, form: MultipartReader) -> dict[str, Value]:
-    """The answers that came beside the file, fit to be kept. Raises BadAnswers."""
-    given = {**read_answers(form.fields.get(ANSWERS_FIELD, "")), **_fields_of_questions(form)}
-    return checked(given, services.questions.of(services.blobs, assignment.spec)) if given else {}
+def _answers(
+    services: Services, reader: Reader, assignment: OfferedAssignment, form: MultipartReader, text: str, own: bool
+) -> dict[str, Value]:
+    """The answers that came beside the file, or (`text`) were the file, fit to be kept. Raises BadAnswers."""
+    given = {**read_answers(text), **read_answers(form.fields.get(ANSWERS_FIELD, "")), **_fields_of_questions(form)}
+    if not given:
+        return {}
+    with services.database.begin() as work:
+        asked = services.questions.for_reader(work, services.blobs, reader, assignment, own=own)
+    return checked(given, asked)
+
+
+def _answers_file(writer: BlobWriter, name: str) -> str | None:
+    """What a file of answers holds, empty where there is no file; None for any other file, which is listed as usual.
+
+    Raises BadAnswers for one that cannot be read.
+    """
+    if not name:
+        return ""
+    if not name.casefold().endswith(".toml"):
+        return None
+    with writer.reader() as stream:
+        content = stream.read(MAX_BYTES + 1)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadAnswers("The file of answers is not text in UTF-8; save it as such.") from error
+
+
+def _keep_answers(services: Services, answers: dict[str, Value]) -> Upload:
+    """A hand-in that is answers alone, as a file of its own: a zip with an `answers.toml`. Equal answers, equal bytes.
+
+    Raises BadRequest when there are none.
+    """
+    if not answers:
+        raise BadRequest("Nothing was handed in: write an answer, or choose a file.")
+    lines = [f"{json.dumps(name)} = {json.dumps(answers[name], ensure_ascii=False)}\n" for name in sorted(answers)]
+    packed_file = io.BytesIO()
+    with zipfile.ZipFile(packed_file, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(ANSWERS_FILE), "".join(lines))
+    stored = services.blobs.put(packed_file.getvalue())
+    return Upload(name="answers.zip", sha256=stored.sha256, size_bytes=stored.size_bytes)
 
 
 def _with_answers(services: Services, upload: Upload, answers: dict[str, Value]) -> Upload:
@@ -178,7 +249,7 @@ def _too_large(limit: int) -> UploadTooLarge:
 
 
 def _refuse_early(
-    services: Services, request: Request, reader: Reader, assignment: OfferedAssignment
+    services: Services, request: Request, reader: Reader, assignment: OfferedAssignment, own: bool
 ) -> SignedIn | None:
     """The session whose CSRF token must still come in a field; None when nothing more is needed."""
     session = session_of_request(request) if bearer_of(request) is None else None
@@ -186,7 +257,7 @@ def _refuse_early(
     if session is not None and given is not None:
         require_csrf(request, session, given)
     with services.database.begin() as work:
-        submissions.refuse_unless_open(work, reader, assignment)
+        submissions.refuse_unless_open(work, reader, assignment, own=own)
     return session if given is None else None
 
 
@@ -209,7 +280,7 @@ async def _stream(
 
     Raises:
         UploadTooLarge: at the first byte too many.
-        BadCsrf: the file begins, and no field before it held the session's token.
+        BadCsrf: the file begins (or, without a file, the form ends), and no field before held the session's token.
         ClientDisconnect: whoever was sending went away.
 
     """
@@ -233,14 +304,17 @@ async def _stream(
     if waiting_bytes:
         await run_in_threadpool(writer.write, b"".join(waiting))
     form.finish()
+    if session is not None:
+        # No file was there before which it had to come.
+        require_csrf(request, session, form.fields.get(CSRF_FIELD, ""))
 
 
-def _keep(writer: BlobWriter, name: str, assignment: OfferedAssignment) -> Upload:
+def _keep(writer: BlobWriter, name: str, assignment: OfferedAssignment, own: bool) -> Upload:
     """List the upload, hold it against the file rules, and make it durable."""
     definition = assignment.spec.definition
     with writer.reader() as stream:
         listing = list_upload(name, stream.read(), definition.limits)
-    match(listing, definition.files)
+    match(listing, definition.files, needs_code=not own)
     stored = writer.keep()
     return Upload(name=listing.name, sha256=stored.sha256, size_bytes=stored.size_bytes)
 
@@ -254,18 +328,30 @@ def _checked_key(key: str | None) -> str:
     return key
 
 
-def _write_rows(services: Services, reader: Reader, assignment: OfferedAssignment, upload: Upload, key: str) -> Receipt:
-    """Submission, run and first stage in one transaction.
+def _draft_version(form: MultipartReader) -> int | None:
+    told = form.fields.get(DRAFT_FIELD, "")
+    return int(told) if told.isascii() and told.isdecimal() and len(told) < 10 else None
+
+
+def _write_rows(
+    services: Services, reader: Reader, assignment: OfferedAssignment, upload: Upload, key: str, written: _Written
+) -> Receipt:
+    """Submission, run and first stage in one transaction, and the draft cleared that was handed in.
 
     A connection that breaks during the commit leaves open whether it happened, so it is tried once more under the same
     key: the second time finds what the first one wrote.
     """
     try:
-        return _write_once(services, reader, assignment, upload, key)
+        return _write_once(services, reader, assignment, upload, key, written)
     except DatabaseBusy:
-        return _write_once(services, reader, assignment, upload, key)
+        return _write_once(services, reader, assignment, upload, key, written)
 
 
-def _write_once(services: Services, reader: Reader, assignment: OfferedAssignment, upload: Upload, key: str) -> Receipt:
+def _write_once(
+    services: Services, reader: Reader, assignment: OfferedAssignment, upload: Upload, key: str, written: _Written
+) -> Receipt:
     with services.database.begin() as work:
-        return submissions.receive(work, reader, assignment, upload, idempotency_key=key)
+        receipt = submissions.receive(work, reader, assignment, upload, idempotency_key=key, own=written.own)
+        if written.answers or written.draft is not None:
+            drafts.was_handed_in(work, reader, assignment, written.answers, written.draft, own=written.own)
+        return receipt

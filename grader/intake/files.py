@@ -48,23 +48,25 @@ class Match:
         return tuple(entry["path"] for entry in self.entries if entry["role"] == "code")
 
 
-def match(listing: Listing, rules: FileRules) -> Match:
+def match(listing: Listing, rules: FileRules, *, needs_code: bool = True) -> Match:
     """Sort the files of an upload by the assignment's rules.
 
     A misfitting name is a problem to report, never a reason to grade nothing: every file with a code suffix is a
     candidate, those that a rule names first.
 
     Raises:
-        MissingFile: there is no code, or a file the rules call essential is missing.
+        MissingFile: there is no code, or a file the rules call essential is missing; never where `needs_code` is False,
+            as for what is answered in writing alone.
+
     """
     code = sorted(
         (entry for entry in listing.entries if _is_code(entry, listing, rules)), key=lambda entry: _rank(entry, rules)
     )
-    if not code:
+    if not code and needs_code:
         raise MissingFile(_no_code(listing, rules))
     problems = (*_archive_problem(listing, rules), *_file_problems(listing, rules))
     for rule in rules.file:
-        if rule.essential and rule.role != "code" and rule.name in dict(problems):
+        if needs_code and rule.essential and rule.role != "code" and rule.name in dict(problems):
             raise MissingFile(dict(problems)[rule.name])
     chosen = {entry.path for entry in code}
     others = [entry for entry in listing.entries if entry.path not in chosen]

@@ -106,7 +106,7 @@ def adjust(
     require_grading(reader, assignment)
     because = _reason(reason)
     difference = difference_of(points)
-    line = _line(work, assignment, person)
+    line = _line(work, assignment, person, target)
     entries.lock(work, AssignmentId(assignment.id), line.owner)
     title = title_of(work, assignment, line, target)
     member = person if for_member and line.owner.startswith("t") else None
@@ -132,11 +132,14 @@ def withdraw(
     """
     require_grading(reader, assignment)
     because = _reason(reason)
-    line = _line(work, assignment, person, needs_score=False)
-    entries.lock(work, AssignmentId(assignment.id), line.owner)
-    held = adjustments.holding(work, assignment.id, line.owner)
-    found = next((one for one in held if one.adjustment.id == adjustment and one.person in (None, person)), None)
-    if found is None:
+    _line(work, assignment, person, needs_score=False)
+    for line in _lines(work, assignment, person):
+        entries.lock(work, AssignmentId(assignment.id), line.owner)
+        held = adjustments.holding(work, assignment.id, line.owner)
+        found = next((one for one in held if one.adjustment.id == adjustment and one.person in (None, person)), None)
+        if found is not None:
+            break
+    else:
         raise UnknownThing("There is no such adjustment, or it no longer holds.")
     one = found.adjustment
     adjustments.withdraw(work, assignment.id, line.owner, one.target, found.person)
@@ -158,8 +161,9 @@ def of_line(work: Work, reader: Reader, assignment: OfferedAssignment, person: P
     reader.require_staff(CourseId(assignment.course_id))
     reader.require_scope(Scope.READ)
     _require_student(work, assignment, person)
-    line = adjustments.line_of(work, assignment.id, person)
-    held = [] if line is None else adjustments.holding(work, assignment.id, line.owner)
+    held = [
+        one for line in _lines(work, assignment, person) for one in adjustments.holding(work, assignment.id, line.owner)
+    ]
     return tuple(one.adjustment for one in held if one.person in (None, person))
 
 
@@ -181,10 +185,9 @@ def targets_of(work: Work, reader: Reader, assignment: OfferedAssignment, person
     Empty where nothing has a score yet.
     """
     reader.require_staff(CourseId(assignment.course_id))
-    line = adjustments.line_of(work, assignment.id, person)
-    if line is None or line.run is None or line.score is None:
-        return []
-    return choices(assignment, runs.results_of(work, [line.run])[line.run])
+    judged = [line.run for line in _lines(work, assignment, person) if line.run is not None and line.score is not None]
+    results = runs.results_of(work, judged)
+    return choices(assignment, [one for run in judged for one in results[run]]) if judged else []
 
 
 def choices(assignment: OfferedAssignment, results: Iterable[CheckResult]) -> list[Choice]:
@@ -208,16 +211,17 @@ def shown_with(
         return Adjusted()
     is_staff = reader.is_staff(submission.course_id)
     whose = _whose(submission) if is_staff else reader.id
-    line = None if whose is None else adjustments.line_of(work, assignment.id, whose)
+    line = None if whose is None else adjustments.line_of(work, assignment.id, whose, own=submission.is_own)
     if not is_staff and (line is None or line.submission != UUID(submission.id)):
         return Adjusted()
     if is_staff and not _counts(work, submission):
         return Adjusted()
     held = adjustments.holding(work, assignment.id, submission.owner)
     seen = tuple(held) if is_staff else _for_student(work, held, reader, assignment, run)
-    override = None if whose is None else overrides.holding(work, assignment.id, whose)
+    # An override sets the whole, which is more than a submission of some parts.
+    override = None if whose is None or run.parts is not None else overrides.holding(work, assignment.id, whose)
     late = lateness.charge_of(work, whose or submission.person.id, submission.course_id, submission.id)
-    by_person = given_by_persons(work, AssignmentId(assignment.id), submission.owner, UUID(submission.id))
+    by_person = given_by_persons(work, AssignmentId(assignment.id), submission.owner, UUID(submission.id), run.parts)
     is_read = reads_items(assignment, reader)
     adjusted = _laid_out(
         run, assignment, seen, override, penalty(assignment.late, late.beyond),
@@ -261,9 +265,21 @@ def require_grading(reader: Reader, assignment: OfferedAssignment) -> None:
     reader.require_scope(Scope.GRADE)
 
 
-def _line(work: Work, assignment: OfferedAssignment, person: PersonId, *, needs_score: bool = True) -> Line:
+def _lines(work: Work, assignment: OfferedAssignment, person: PersonId) -> list[Line]:
+    """The team's or their own work that counts for them; then, if it is another, what of it they hand in alone."""
+    both = [adjustments.line_of(work, assignment.id, person, own=own) for own in (False, True)]
+    found = {line.owner: line for line in both if line is not None}
+    return list(found.values())
+
+
+def _line(
+    work: Work, assignment: OfferedAssignment, person: PersonId, target: Target = WHOLE, *, needs_score: bool = True
+) -> Line:
+    """Whose work it is of which a target's points are: the whole goes with the team's."""
     _require_student(work, assignment, person)
-    line = adjustments.line_of(work, assignment.id, person)
+    lines = _lines(work, assignment, person)
+    is_own = target.kind is not TargetKind.WHOLE and assignment.spec.definition.is_individual(f"{target.id}.")
+    line = lines[-1 if is_own and len(lines) > 1 else 0] if lines else None
     if line is None or (needs_score and line.score is None):
         raise BadRequest("Nothing of theirs has a score yet, so there are no points to change; override the score.")
     return line

@@ -130,10 +130,12 @@ def offered_for(work: Work, reader: Reader) -> list[OfferedAssignment]:
     return assignments.of_courses(work, None if reader.person.is_admin else list(reader.roles))
 
 
-def for_student(work: Work, reader: Reader, assignment: OfferedAssignment) -> AssignmentForStudent:
-    """How the assignment stands for this reader now."""
+def for_student(
+    work: Work, reader: Reader, assignment: OfferedAssignment, *, own: bool = False
+) -> AssignmentForStudent:
+    """How the assignment stands for this reader now; with `own` an upload for the parts that are each member's own."""
     now = stages.now(work)
-    owner = owner_of(work, reader, assignment)
+    owner = owner_of(work, reader, assignment, own=own)
     allowed = allowance(work, reader, assignment, owner, now)
     entry = entries.of_person(work, assignment.id, reader.id)
     override = overrides.holding(work, assignment.id, reader.id)

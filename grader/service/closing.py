@@ -61,7 +61,7 @@ def _after(work: Work, row: StageRow, report: RunReport, origin: runs.RunWithIts
     covered = {row.stage, *(result.stage.value for result in report.checks if result.stage is not Stage.TRAIN)}
     runs.drop_results(work, row.run_id, but=reported, stages=sorted(covered))
     results = runs.results_of(work, [row.run_id])[row.run_id]
-    plan = runs.plan_from_plain(origin.version.plan)
+    plan = runs.plan_of(origin.run, origin.version)
     known = covered | {stage.stage for stage in stages.of_runs(work, [row.run_id])}
     following = _next_stage(plan, results, known)
     if following is not None:

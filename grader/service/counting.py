@@ -51,9 +51,11 @@ class GivenByPersons:
         return None if found is None else found.value
 
 
-def given_by_persons(work: Work, assignment: int, owner: Owner, submission: UUID) -> GivenByPersons:
-    """What holds of a submission of the owner's."""
-    found = items.of_assignment(work, assignment)
+def given_by_persons(
+    work: Work, assignment: int, owner: Owner, submission: UUID, parts: tuple[str, ...] | None
+) -> GivenByPersons:
+    """What holds of a submission of the owner's; `parts` are those that it is about, None for all of them."""
+    found = tuple(item for item in items.of_assignment(work, assignment) if parts is None or item.part in parts)
     return GivenByPersons(
         items=found,
         gradings=tuple(gradings.holding(work, [submission])[submission]) if found else (),

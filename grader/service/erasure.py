@@ -61,6 +61,7 @@ def erase(work: Work, email: str, *, reason: str, course: str | None = None) -> 
     erasing.free_audit(work, _subjects(person, alone, handed, within), _words(person) if within is None else [])
     erasing.free_extensions(work, teams, clean)
     erasing.free_items(work, sorted({one.assignment for one in handed}), clean)
+    erasing.free_drafts(work, teams, clean)
     erasing.rename_teams(work, teams, clean)
     erasing.delete_empty_teams(work, teams)
     is_gone = False

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
-from grader.domain.gradebook import Candidate, counting_candidate
-from grader.domain.ids import AssignmentId, Owner, PersonId, RunId, SubmissionId
-from grader.domain.late import Charge, penalised, penalty
-from grader.domain.score import mark_with
-from grader.service import lateness
-from grader.service.counting import given_by_persons, shares
+from grader.domain.ids import AssignmentId, Owner, PersonId
+from grader.service import lateness, members, sides
 from grader.service.gradebook_pages import page, rows
 from grader.service.overrides import override, withdraw_override
 from grader.service.statistics import course_overview, statistics
 from grader.storage.database import Work
-from grader.storage.repositories import adjustments, assignments, choices, entries
+from grader.storage.repositories import assignments, entries
 from grader.storage.repositories import lateness as late_rows
-from grader.storage.repositories.entries import Tried
-from grader.storage.repositories.lateness import Terms
 
 __all__ = ["course_overview", "override", "page", "refresh", "rows", "statistics", "withdraw_override", "work_out_anew"]
 
@@ -26,29 +18,27 @@ def refresh(work: Work, assignment: AssignmentId, owner: Owner) -> None:
     """Recompute what counts for the owner's people: from submissions, runs, what persons gave, policy and dates alone.
 
     Called in the transaction that ends a run, in the one that receives a submission, and in a person's change.
-    Which submission counts is decided by what the runs came to; what holds for its owner is then laid on top.
+    Which submission counts is decided by what the runs came to; what holds for its owner is then laid on top. Where
+    each member of a team hands some parts in alone, what counts for one is the team's work and their own together.
     """
+    terms = late_rows.terms(work, assignment)
+    if terms.own_points is not None and entries.has_own(work, assignment, owner):
+        members.refresh_member(work, terms, PersonId(int(owner[1:])))
+        return
     entries.lock(work, assignment, owner)
-    handed = entries.tried(work, assignment, owner)
+    handed = [one for one in entries.tried(work, assignment, owner) if not one.is_own]
     if not handed:
         return
-    terms = late_rows.terms(work, assignment)
     handed = lateness.settle(work, owner, handed, terms)
     persons = entries.people(work, assignment, owner, max(one.received_at for one in handed))
-    counting, chosen = entries.counting(work, assignment), choices.holding(work, assignment, owner)
-    held = adjustments.holding(work, assignment, owner)
-    tried = {SubmissionId(str(one.submission)): one for one in handed}
-    for late, those in _charged(work, persons, handed, terms, owner):
-        candidates = [_candidate(_net(one, late, terms)) for one in handed]
-        counted = counting_candidate(candidates, counting, chosen)
-        assert counted is not None
-        # Late days cost their share of what counts, which is what the run came to as a person has adjusted it.
-        given = given_by_persons(work, assignment, owner, tried[counted.submission].submission)
-        for share in shares(work, tried[counted.submission], held, those, given):
-            net = _net(share.counted, late, terms)
-            entries.write(
-                work, assignment, share.people, net, submissions=len(tried), is_adjusted=share.is_adjusted
-            )  # fmt: skip
+    found = sides.of_owner(work, terms, owner, handed, persons)
+    if terms.own_points is not None and owner.startswith("t"):
+        members.write(work, terms, owner, found)
+        return
+    for side in found:
+        entries.write(
+            work, assignment, side.people, side.counted, submissions=side.submissions, is_adjusted=side.is_adjusted
+        )  # fmt: skip
 
 
 def work_out_anew(work: Work, assignment: AssignmentId, owner: Owner | None = None) -> None:
@@ -67,43 +57,3 @@ def work_out_anew(work: Work, assignment: AssignmentId, owner: Owner | None = No
     for elsewhere, other in late_rows.late_works(work, course, but=assignment):
         if (elsewhere, other) in theirs:
             refresh(work, elsewhere, other)
-
-
-def _charged(
-    work: Work, persons: Iterable[PersonId], handed: Iterable[Tried], terms: Terms, owner: Owner
-) -> list[tuple[Mapping[SubmissionId, Charge], list[PersonId]]]:
-    """What the submissions are charged, with the people to whom it is: each has a term of their own."""
-    if not any(one.late_days for one in handed):
-        return [({}, list(persons))]
-    also = (terms.assignment, owner)
-    return [(lateness.charges_of(work, person, terms.course, also), [person]) for person in persons]
-
-
-def _net(one: Tried, charged: Mapping[SubmissionId, Charge], terms: Terms) -> Tried:
-    """With what late days take off."""
-    charge = charged.get(SubmissionId(str(one.submission)))
-    if charge is None or not charge.beyond:
-        return one
-    share = penalty(terms.late, charge.beyond)
-    if one.score is None or not share:
-        return one._replace(beyond_days=charge.beyond)
-    score = penalised(one.score, share)
-    mark = mark_with(terms.scale, score, one.max_score - one.waiting_points, one.given_mark)
-    return one._replace(
-        score=score,
-        without_items=None if one.without_items is None else penalised(one.without_items, share),
-        mark_value=mark.value,
-        mark_label=mark.label,
-        beyond_days=charge.beyond,
-        penalty=round(one.score - score, 2),
-    )
-
-
-def _candidate(one: Tried) -> Candidate:
-    return Candidate(
-        submission=SubmissionId(str(one.submission)),
-        received_at=one.received_at,
-        run=None if one.run is None else RunId(str(one.run)),
-        state=one.state,
-        score=one.score,
-    )

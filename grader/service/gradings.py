@@ -105,7 +105,7 @@ def progress(work: Work, reader: Reader, assignment: OfferedAssignment) -> tuple
     """Every item of the document. Staff with scope read. Raises NeedsRole, NeedsScope."""
     found = items.of_assignment(work, reader, assignment)
     by = gradings.graders(work, assignment.id)
-    lines = {item.id: gradings.pieces(work, assignment.id, item.id) for item in found}
+    lines = {item.id: gradings.pieces(work, assignment.id, item.id, item.part) for item in found}
     return tuple(
         ItemProgress(
             item=item,
@@ -130,7 +130,7 @@ def list_pieces(work: Work, reader: Reader, assignment: OfferedAssignment, item:
             graded_by=piece.graded_by,
             claimed_by=piece.claimed_by,
         )
-        for number, piece in enumerate(gradings.pieces(work, assignment.id, found.id), 1)
+        for number, piece in enumerate(gradings.pieces(work, assignment.id, found.id, found.part), 1)
     )
 
 
@@ -148,7 +148,7 @@ def take_next(
     """
     require_grading(reader, assignment)
     found = items.find(work, assignment, item)
-    every = gradings.pieces(work, assignment.id, found.id)
+    every = gradings.pieces(work, assignment.id, found.id, found.part)
     start = next((place + 1 for place, one in enumerate(every) if str(one.submission) == after), 0)
     for piece in [*every[start:], *every[:start]]:
         if piece.graded_by is not None or piece.claimed_by_id not in (None, reader.id):
@@ -174,7 +174,7 @@ def open_piece(
     else:
         _require_reading(reader, assignment)
     found = items.find(work, assignment, item)
-    _piece(gradings.pieces(work, assignment.id, found.id), submission)
+    _piece(gradings.pieces(work, assignment.id, found.id, found.part), submission)
     if claim:
         gradings.claim(work, UUID(submission), found.id, reader.id, CLAIM_LASTS)
     return _piece_of_work(work, reader, assignment, found, submission)
@@ -184,7 +184,7 @@ def give_back(work: Work, reader: Reader, assignment: OfferedAssignment, item: s
     """Let others take what this reader has before them. Raises as `open_piece` does."""
     require_grading(reader, assignment)
     found = items.find(work, assignment, item)
-    piece = _piece(gradings.pieces(work, assignment.id, found.id), submission)
+    piece = _piece(gradings.pieces(work, assignment.id, found.id, found.part), submission)
     gradings.give_back(work, piece.submission, found.id, reader.id)
 
 
@@ -217,7 +217,7 @@ def grade(
     free, said = free_points_of(free_points), items.comment_of(comment)
     item_rows.lock(work, assignment.id)
     found = items.find(work, assignment, item)
-    piece = _piece(gradings.pieces(work, assignment.id, found.id), submission)
+    piece = _piece(gradings.pieces(work, assignment.id, found.id, found.part), submission)
     _require_fitting(found, applied, free)
     if member is not None and member not in {one.person for one in gradings.followers(work, piece.submission)}:
         raise UnknownThing("This work does not count for anybody of this id.")
@@ -256,7 +256,7 @@ def withdraw(
         raise BadRequest("Say why it is taken back in a few words.")
     item_rows.lock(work, assignment.id)
     found = items.find(work, assignment, item)
-    piece = _piece(gradings.pieces(work, assignment.id, found.id), submission)
+    piece = _piece(gradings.pieces(work, assignment.id, found.id, found.part), submission)
     entries.lock(work, AssignmentId(assignment.id), piece.owner)
     held = gradings.holding(work, [piece.submission])[piece.submission]
     one = next((one for one in held if one.id == grading and one.item == found.id), None)
@@ -296,7 +296,7 @@ def _piece(every: Sequence[Piece], submission: str) -> Piece:
 def _piece_of_work(
     work: Work, reader: Reader, assignment: OfferedAssignment, item: Item, submission: str
 ) -> PieceOfWork:
-    every = gradings.pieces(work, assignment.id, item.id)
+    every = gradings.pieces(work, assignment.id, item.id, item.part)
     piece = _piece(every, submission)
     place = every.index(piece)
     members = _members(work, assignment, piece)

@@ -49,14 +49,23 @@ def held(work: Work, assignment: OfferedAssignment, owner: Owner) -> OfferedAssi
 
 def held_by(work: Work, assignment: OfferedAssignment, owners: Sequence[Owner]) -> dict[Owner, OfferedAssignment]:
     """The assignment by owner, with the due date that holds for each."""
-    given = extensions.holding(work, AssignmentId(assignment.id), owners)
+    has_own = bool(assignment.spec.definition.individual_parts)
+    given = extensions.holding(work, AssignmentId(assignment.id), None if has_own else owners)
+    if has_own:
+        # A team's extension is for what its members hand in alone as well.
+        teams = extensions.teams_of(work, assignment.course_id, owners)
+        given |= {owner: given[team] for owner, team in teams.items() if owner not in given and team in given}
     zone = assignment.time_zone
     return {owner: replace(assignment, due_at=due_with(given.get(owner), assignment.due_at, zone)) for owner in owners}
 
 
-def settle(work: Work, owner: Owner, tried: Sequence[Tried], terms: Terms) -> list[Tried]:
-    """The same submissions of an owner with the late days they have now, kept where they were others."""
-    given = extensions.holding(work, terms.assignment, [owner]).get(owner)
+def settle(work: Work, owner: Owner, tried: Sequence[Tried], terms: Terms, *, team: Owner | None = None) -> list[Tried]:
+    """The same submissions of an owner with the late days they have now, kept where they were others.
+
+    What a member hands in alone is due when their `team`'s work is.
+    """
+    held = extensions.holding(work, terms.assignment, [owner, *([] if team is None else [team])])
+    given = held.get(owner) or (None if team is None else held.get(team))
     due_at = due_with(given, terms.due_at, terms.time_zone)
     settled = [one._replace(late_days=late_days(one.received_at, due_at, terms.late.grace_minutes)) for one in tried]
     changed = {

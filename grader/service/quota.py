@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from grader.domain.course import Reader
-from grader.domain.errors import PastDeadline, QuotaUsed
+from grader.domain.errors import BadRequest, PastDeadline, QuotaUsed
 from grader.domain.grading import OfferedAssignment
 from grader.domain.ids import CourseId, Owner, PersonId
 from grader.domain.late import Charge, late_days, penalty
@@ -40,9 +40,20 @@ class Allowance:
     is_open: bool
 
 
-def owner_of(work: Work, reader: Reader, assignment: OfferedAssignment) -> Owner:
-    """The reader's team where the assignment is for teams and they are in one; else the reader."""
-    return owner_for(work, reader.id, assignment)
+def owner_of(work: Work, reader: Reader, assignment: OfferedAssignment, *, own: bool = False) -> Owner:
+    """The reader's team where the assignment is for teams and they are in one; else the reader.
+
+    With `own` the reader, for the parts of a team's assignment that each member hands in alone. Raises BadRequest when
+    there are none, or the reader is in no team.
+    """
+    owner = owner_for(work, reader.id, assignment)
+    if not own:
+        return owner
+    if not assignment.spec.definition.individual_parts:
+        raise BadRequest("This assignment has no parts that each member of a team hands in alone.")
+    if not owner.startswith("t"):
+        raise BadRequest("You are in no team, so you hand all parts in at once, your own with them.")
+    return Owner(f"p{reader.id}")
 
 
 def owner_for(work: Work, person: PersonId, assignment: OfferedAssignment) -> Owner:

@@ -92,7 +92,7 @@ def asking(
     """What the reader may ask about a submission; `run` was cut to what they may see (`submissions.latest_run`)."""
     if reader.is_staff(submission.course_id):
         return Asking(refusal="Students ask; staff change the points themselves.")
-    line = adjusted.line_of(work, assignment.id, reader.id)
+    line = adjusted.line_of(work, assignment.id, reader.id, own=submission.is_own)
     if line is None or line.submission != UUID(submission.id):
         return Asking(refusal="Only the submission that counts may be asked about.")
     if assignment.regrade_days == 0:
@@ -188,8 +188,8 @@ def answer(
         raise AlreadyAnswered(f"The request is {request.state} already.")
     made = None
     if points is not None:
-        line = adjusted.line_of(work, assignment.id, request.person.id)
-        if line is None or line.owner != request.owner:
+        both = [adjusted.line_of(work, assignment.id, request.person.id, own=own) for own in (False, True)]
+        if request.owner not in {line.owner for line in both if line is not None}:
             raise BadRequest("The work that was asked about counts no longer; answer without points.")
         made = adjustments.adjust(
             work, reader, assignment, request.person.id, target=request.target, points=points, reason=said,

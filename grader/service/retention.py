@@ -36,7 +36,10 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """`owners` counts students and teams by assignment; `ended` are sessions, tokens and sign-in attempts."""
+    """What was done. `owners` counts students and teams by assignment.
+
+    `ended` are sessions, tokens, sign-in attempts, and drafts that nobody has saved for as long as the policy says.
+    """
 
     submissions: int
     owners: int
@@ -124,4 +127,8 @@ def _forget_and_note(database: Database, policy: Policy, done: list[OldWork]) ->
                 work, None, "apply retention", f"course:{policy.course or 'every'}",
                 f"{what} of {number} submissions older than {age} days",
             )  # fmt: skip
-        return care.forget_ended(work)
+        course = None if policy.course is None else courses.by_slug(work, Slug(policy.course))
+        drafts = 0
+        if policy.age is not None:
+            drafts = care.delete_old_drafts(work, age=policy.age, course=None if course is None else course.id)
+        return drafts + care.forget_ended(work)

@@ -94,6 +94,7 @@ def _claimed(work: Work, row: StageRow) -> Claim:
         queue=Queue(row.queue),
         attempt=row.attempts,
         answers_sha256=None if answers is None else Sha256(answers),
+        parts=tuple(origin.run.parts or ()),
     )
 
 
@@ -274,7 +275,7 @@ def rerun_all(work: Work, reader: Reader, assignment: OfferedAssignment, *, dry_
         work,
         assignment_id=assignment.id,
         spec_version_id=version,
-        max_score=assignment.spec.definition.max_points,
+        definition=assignment.spec.definition,
         requested_by=reader.id,
     )
     events.tell_of_runs(work, made)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +14,7 @@ from grader.domain.ids import AssignmentId, CourseId, Owner, PersonId, RunId, Sh
 from grader.domain.late import ON_TIME, penalty
 from grader.domain.submission import Receipt, Submission, Upload
 from grader.service import assignments, gradebook, lateness, visibility
+from grader.service.cursors import cursor_of, place_in
 from grader.service.quota import allowance, lock_terms, owner_of, refuse_late, refuse_over_quota
 from grader.storage.database import Work
 from grader.storage.models import RunRow, SubmissionRow
@@ -68,30 +66,38 @@ class SubmissionPage:
     next_cursor: str
 
 
-def refuse_unless_open(work: Work, reader: Reader, assignment: OfferedAssignment) -> None:
+def refuse_unless_open(work: Work, reader: Reader, assignment: OfferedAssignment, *, own: bool = False) -> None:
     """What can be refused before a single byte is read.
 
     The day's quota is not among it: the same upload coming again has a right to its receipt, and only its bytes tell.
 
     Raises:
         NeedsScope, UnknownAssignment, PastDeadline (late beyond the days left).
+        BadRequest: with `own`, where no parts are the reader's own.
 
     """
     _refuse_strangers(reader, assignment)
-    owner = owner_of(work, reader, assignment)
+    owner = owner_of(work, reader, assignment, own=own)
     if not reader.is_staff(CourseId(assignment.course_id)):
         refuse_late(allowance(work, reader, assignment, owner, stages.now(work)), assignment)
 
 
 def receive(
-    work: Work, reader: Reader, assignment: OfferedAssignment, upload: Upload, *, idempotency_key: str | None = None
+    work: Work,
+    reader: Reader,
+    assignment: OfferedAssignment,
+    upload: Upload,
+    *,
+    idempotency_key: str | None = None,
+    own: bool = False,
 ) -> Receipt:
     """The submission's row, its run and its first stage, in this one transaction.
 
     The caller has stored the bytes durably and matched them against the file rules; it shows the receipt only after the
     commit. The same idempotency key, or the same bytes and answers as the owner's newest submission, give the first
     receipt.
-    Serialised per owner and assignment. Times are the database's. Staff are bound by neither deadline nor quota.
+    Serialised per owner and assignment. Times are the database's. Staff are bound by neither deadline nor quota. With
+    `own` it is the reader's, for the parts of a team's assignment that each member hands in alone.
 
     Raises:
         NeedsScope, UnknownAssignment, PastDeadline.
@@ -100,10 +106,12 @@ def receive(
 
     """
     _refuse_strangers(reader, assignment)
-    owner = owner_of(work, reader, assignment)
+    owner = owner_of(work, reader, assignment, own=own)
     rows.lock_owner(work, assignment.id, owner)
     newest = rows.newest(work, assignment.id, owner)
-    known = _known(work, assignment, owner, newest, upload, idempotency_key)
+    # What somebody handed in before they were in a team is no hand-in of their own parts.
+    last = newest if newest is not None and newest.is_own == own else None
+    known = _known(work, assignment, owner, last, upload, idempotency_key)
     if known is not None:
         return _receipt(work, reader, known, assignment)
     allowed = allowance(work, reader, assignment, owner, stages.now(work))
@@ -122,6 +130,7 @@ def receive(
         upload=upload,
         late_days=allowed.late_days,
         idempotency_key=idempotency_key,
+        is_own=own,
     )
     run = _queue(work, row, assignment)
     gradebook.refresh(work, AssignmentId(assignment.id), owner)
@@ -158,13 +167,16 @@ def _is_same(row: SubmissionRow, upload: Upload) -> bool:
 
 
 def _queue(work: Work, row: SubmissionRow, assignment: OfferedAssignment) -> RunRow:
+    definition = assignment.spec.definition
+    parts = definition.parts_judged(is_team=row.owner.startswith("t"), is_own=row.is_own)
     run = runs.add(
         work,
         submission_id=row.id,
         spec_version_id=rows.spec_version_id(work, assignment.spec.spec_slug, assignment.spec.version),
         reason=RunReason.UPLOAD,
         seed=secrets.token_hex(8),
-        max_score=assignment.spec.definition.max_points,
+        max_score=definition.points_of(parts),
+        parts=parts,
     )
     stages.add(
         work,
@@ -238,14 +250,14 @@ def list_submissions(work: Work, reader: Reader, query: SubmissionQuery) -> Subm
         staff_of=None if reader.person.is_admin else [course for course, role in reader.roles.items() if role.is_staff],
         assignment=assignment.id if assignment else None,
         person=query.person,
-        before=_place(query.cursor),
+        before=place_in(query.cursor),
         states=_states(query.state, reader),
         is_flagged=query.flagged,
     )
     found = rows.select_page(work, wanted, limit + 1)
     page = found[:limit]
     last = page[-1] if len(found) > limit else None
-    return SubmissionPage(lines=tuple(_lines(work, reader, page)), next_cursor=_cursor(last) if last else "")
+    return SubmissionPage(lines=tuple(_lines(work, reader, page)), next_cursor=cursor_of(last) if last else "")
 
 
 def line_of(work: Work, reader: Reader, submission: Submission) -> SubmissionLine:
@@ -372,21 +384,3 @@ def artifact_for(work: Work, reader: Reader, artifact: str) -> tuple[str, str]:
 def seen_at(work: Work) -> datetime:
     """The database's time."""
     return stages.now(work)
-
-
-def _cursor(submission: Submission) -> str:
-    place = json.dumps([submission.received_at.isoformat(), submission.id])
-    return base64.urlsafe_b64encode(place.encode()).decode()
-
-
-def _place(cursor: str) -> tuple[datetime, UUID] | None:
-    if not cursor:
-        return None
-    try:
-        moment, identity = json.loads(base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True))
-        place = datetime.fromisoformat(moment), UUID(identity)
-    except (ValueError, TypeError, AttributeError, binascii.Error) as error:
-        raise BadRequest("The cursor is not one that a page before gave; begin without one.") from error
-    if place[0].tzinfo is None:
-        raise BadRequest("The cursor is not one that a page before gave; begin without one.")
-    return place

@@ -62,7 +62,7 @@ class PartCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A run. `parts` have checks; those that are `read_by_person` have none.
+    """A run. `parts` have checks; those that are `read_by_person` have none; `others` this run does not judge.
 
     `done` of `planned` checks have a result; besides, some are shown to this reader later (`withheld`) or never.
     """
@@ -70,6 +70,7 @@ class Card:
     run: GradingRun
     parts: tuple[PartCard, ...]
     read_by_person: tuple[PartCard, ...]
+    others: tuple[Part, ...]
     done: int
     planned: int
     withheld: int
@@ -124,7 +125,8 @@ def card_of(
 ) -> Card:
     """Lay out a run that was already cut to what the reader may see."""
     lines = _lines(run, withheld, curves, adjusted)
-    parts = tuple(_part(part, [line for at, line in lines if at == part.id], adjusted) for part in definition.part)
+    judged = [part for part in definition.part if run.parts is None or part.id in run.parts]
+    parts = tuple(_part(part, [line for at, line in lines if at == part.id], adjusted) for part in judged)
     # A check of a part that this version of the document no longer names is still a result.
     named = {part.id for part in definition.part}
     strays = [line for at, line in lines if at not in named]
@@ -135,6 +137,7 @@ def card_of(
         run=run,
         parts=tuple(part for part in parts if part.checks),
         read_by_person=tuple(part for part in parts if part.manual and not part.checks),
+        others=tuple(part for part in definition.part if part not in judged),
         done=sum(check.status not in _WITHOUT_RESULT for check in shown),
         planned=sum(check.status not in _KEPT_BACK for check in shown),
         withheld=sum(check.status == WITHHELD for check in shown),

@@ -19,6 +19,9 @@ CALLS = [
     ("GET", "/assignments", "read"),
     ("GET", "/assignments/{slug}", "read"),
     ("GET", "/assignments/{slug}/questions", "read"),
+    ("GET", "/assignments/{slug}/draft", "read"),
+    ("PUT", "/assignments/{slug}/draft", "submit"),
+    ("DELETE", "/assignments/{slug}/draft?version=0", "submit"),
     ("POST", "/assignments/{slug}/submissions", "submit"),
     ("GET", "/submissions", "read"),
     ("GET", f"/submissions/{NOWHERE}", "read"),
@@ -108,6 +111,7 @@ BODIES = {
     "/regrades/1/answer": {"granted": False, "words": "x"},
     f"/submissions/{NOWHERE}/regrades": {"target": "whole", "reason": "x"},
     "/assignments/{slug}/regrade-window": {"days": 3},
+    "/assignments/{slug}/draft": {"version": 0, "answers": {}},
     "/people/1/password": {"password": "a long enough one"},
 }
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
+import zipfile
 
 import pytest
 
@@ -13,6 +15,7 @@ from grader.domain.run import RunFacts, RunStatus
 from grader.engine.pipeline import Engine, GradeOptions
 from grader.formats.gradescope import to_gradescope
 from grader.formats.jsonreport import to_json
+from grader.specs.load import load_spec
 from tests.engine.sandbox.fakes import FakeBackend
 
 CODE = b"def add(a, b):\n    return a + b\ndef spin():\n    while True:\n        pass\n"
@@ -172,3 +175,32 @@ def test_a_closed_engine_grades_nothing_more_and_may_be_closed_again(make_spec):
     with pytest.raises(TransientError):
         engine.grade(spec, "model.py", CODE)
     assert engine.grade(spec, "notes.exe", b"x").status is RunStatus.REJECTED, "that takes no sandbox"
+
+
+def test_a_run_of_members_own_parts_needs_no_code_and_judges_nothing_else(plain, make_spec):
+    spec = make_spec(ADDS.replace('"A1", points=1, title="adds"', '"B1", points=1, title="adds"'), checks=1)
+    toml = spec.folder / "assignment.toml"
+    own = '[[part]]\nid = "B1"\ntitle = "Alone"\npoints = 1\nchecks = 1\nindividual = true\n'
+    toml.write_text("team_size = [2, 3]\n" + toml.read_text() + own)
+    spec = load_spec("hw1", spec.folder.parent)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("answers.toml", "x = 1\n")
+    plans = []
+    with Engine(plain, expected=3) as engine:
+        own, team, whole = (
+            engine.grade(
+                spec, name, content, GradeOptions(parts=parts),
+                lambda event: plans.append(event.plan) if event.plan else None,
+            )
+            for name, content, parts in (
+                ("answers.zip", packed.getvalue(), ("B1",)), ("model.py", CODE, ("A1",)), ("model.py", CODE, ()),
+            )
+        )  # fmt: skip
+        nothing = engine.grade(spec, "answers.zip", packed.getvalue(), GradeOptions(parts=("A1",)))
+    assert [(one.id, one.status) for one in own.checks] == [("B1.add", "failed")]
+    assert [(one.id, one.status) for one in team.checks] == [("A1.gate", "passed")]
+    assert {one.id for one in whole.checks} == {"A1.gate", "B1.add"}
+    # What the spec promises is held against all its checks in every call.
+    assert {len(plan) for plan in plans} == {2}
+    assert (nothing.status, "no code" in nothing.message) == (RunStatus.REJECTED, True)

@@ -11,6 +11,7 @@ import zipfile
 import pytest
 from sqlalchemy import text
 
+from grader.answers.asked import AskedQuestion
 from grader.cli.host.programs import postgres_tool
 from grader.domain.adjustment import WHOLE, Target, TargetKind
 from grader.domain.course import Role
@@ -21,6 +22,7 @@ from grader.service import (
     adjustments,
     audit,
     choices,
+    drafts,
     extensions,
     given_marks,
     gradings,
@@ -136,6 +138,9 @@ class Term:
                 items.keep_comment(work, self.ta, assignment, "B.why", "As Ada Lovelace says")
                 items.add_line(work, self.ta, assignment, "B.why", label="as Lovelace", points=1)
                 gradings.open_piece(work, self.ta, assignment, "B.why", submission, claim=True)
+            for assignment in (self.alone, self.together, self.elsewhere):
+                asked = [AskedQuestion(id="why", title="", kind="text")]
+                drafts.save(work, self.ada, assignment, asked, {"why": "Ada Lovelace wrote it"}, version=0)
             runs.rerun(work, self.ta, submissions.find(work, self.ta, self.own))
             audit.note(work, self.ada, "issue token", "token:1", f"for {ADA}")
 
@@ -204,6 +209,8 @@ def test_after_an_erasure_nothing_names_the_person(term, place, grader, tmp_path
     assert [tuple(row) for row in graded] == [(None, "erased says why")]
     assert marks == [None, None]
     assert set(kept_words) == {"As erased says"}
+        drafted = [tuple(row) for row in work.session.execute(text("SELECT owner, answers, saved_by FROM drafts"))]
+    assert [(owner[0], answers, by) for owner, answers, by in drafted] == [("t", {"why": "erased wrote it"}, None)]
     assert told[-1].action == "erase student"
     assert "case 12" in told[-1].detail
     assert grader("erase-student", ADA, "--reason", "again")[0] == 2
@@ -272,6 +279,9 @@ def test_an_export_holds_all_there_is_and_no_secret(term, grader, tmp_path):
         ("Ada Lovelace says why", everybody) for everybody in (True, True, False)
     ]
     assert [row["for_the_team"] for row in plain["given_marks"]] == [False, True, True]
+    assert {(row["assignment"], row["answers"]["why"], row["saved_by_me"]) for row in plain["drafts"]} == {
+        (offered.slug, "Ada Lovelace wrote it", True) for offered in (term.alone, term.together, term.elsewhere)
+    }
     assert {row["course"] for row in plain["memberships"]} == {"dl", "nlp"}
     for part in ("runs", "results", "events", "gradebook", "tokens", "sessions", "sign_in_attempts", "audit", "stages"):
         assert plain[part], part

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from grader.answers.asked import AskedQuestion
 from grader.domain.adjustment import WHOLE
 from grader.domain.course import Role
 from grader.domain.errors import BadArguments
 from grader.domain.submission import Upload
-from grader.service import clearing, overrides, regrades, retention, submissions
+from grader.service import clearing, drafts, overrides, regrades, retention, submissions
 from grader.storage import dump
 from grader.storage.blobs import BlobMissing, Blobs, StoredBlob
 from tests.builders import a_course, a_person, a_reader, an_assignment
@@ -65,6 +66,8 @@ class Years:
             request = regrades.ask(work, self.gone, found, target=WHOLE, reason="Once more.")
             regrades.answer(work, ta, request.id, granted=True, words="Right.", points=1.0)
             overrides.override(work, ta, self.assignment, self.gone.id, score=2, reason="x")
+            asked = [AskedQuestion(id="why", title="", kind="text")]
+            drafts.save(work, self.gone, self.assignment, asked, {"why": "so"}, version=0)
 
     def scores(self) -> dict[int, float]:
         with self.database.begin() as work:
@@ -112,13 +115,26 @@ def test_whoever_asks_for_what_was_removed_is_told_so(world, grader, database):
     assert everybody.json()["submissions"] == 0
 
 
+def test_a_draft_goes_when_nobody_has_saved_it_for_so_long(years, grader, database):
+    asked = [AskedQuestion(id="why", title="", kind="text")]
+    with database.begin() as work:
+        for reader in (years.gone, years.here):
+            drafts.save(work, reader, years.assignment, asked, {"why": "so"}, version=0)
+        old = "UPDATE drafts SET saved_at = saved_at - interval '800 days' WHERE owner = :owner"
+        work.session.execute(text(old), {"owner": f"p{years.here.id}"})
+    assert grader("retention", "apply", "--older-than", "2y")[0] == 0
+    with database.begin() as work:
+        kept = work.session.execute(text("SELECT owner FROM drafts")).scalars().all()
+    assert kept == [f"p{years.gone.id}"]
+
+
 def test_everything_of_a_course_goes_with_its_scores(years, grader):
     assert grader("retention", "apply", "--older-than", "2y", "--course", "none")[0] == 2
     years.decide()
     status, _, err = grader("retention", "apply", "--older-than", "2y", "--course", "dl", "--everything")
     assert status == 0, err
     left = dump.rows(years.database.url)
-    assert [left[table] for table in ("overrides", "adjustments", "regrade_requests")] == [0, 0, 0]
+    assert [left[table] for table in ("overrides", "adjustments", "regrade_requests", "drafts")] == [0, 0, 0, 0]
     assert years.scores() == {years.here.id: 5.0}
     assert dump.rows(years.database.url)["submissions"] == 2
 

@@ -10,6 +10,7 @@ from grader.answers.asked import AskedQuestion, Kind
 from grader.api.access import Words
 from grader.api.schemas.common import Answer, Request, Time
 from grader.api.schemas.late import LatePolicyAnswer, late_policy_answer
+from grader.domain.assignment import Assignment
 from grader.domain.grading import OfferedAssignment
 from grader.service.assignments import AssignmentForStudent
 
@@ -28,6 +29,7 @@ class PartOfAssignment(Answer):
     id: str = Field(examples=["A"])
     title: str = Field(examples=["Convolution"])
     points: float = Field(examples=[10.0])
+    individual: bool = Field(default=False, description="Whether each member of a team hands it in alone.")
 
 
 class MemberWithDays(Answer):
@@ -85,6 +87,7 @@ class QuestionAnswer(Answer):
     kind: Kind
     wanted: str = Field(examples=["a formula such as 9*NF*NC + 2*NF^2"])
     names: list[str] = Field(examples=[["NF", "NC", "NIC"]])
+    individual: bool = Field(default=False, description="Whether each member of a team answers it alone.")
 
 
 class Offer(Request):
@@ -114,18 +117,22 @@ def assignment_answer(assignment: OfferedAssignment, standing: AssignmentForStud
         files=FilesAnswer(
             archive_example=definition.files.archive_example, examples=[rule.example for rule in definition.files.file]
         ),
-        parts=[PartOfAssignment(id=part.id, title=part.title, points=part.points) for part in definition.part],
+        parts=[
+            PartOfAssignment(id=part.id, title=part.title, points=part.points, individual=part.individual)
+            for part in definition.part
+        ],
         standing=None if standing is None else _standing(standing),
     )
 
 
-def question_answer(question: AskedQuestion) -> QuestionAnswer:
+def question_answer(question: AskedQuestion, definition: Assignment) -> QuestionAnswer:
     return QuestionAnswer(
         id=question.id,
         title=question.title,
         kind=question.kind,
         wanted=question.wanted,
         names=list(question.names) if question.kind == "formula" else [],
+        individual=definition.is_individual(question.id),
     )
 
 

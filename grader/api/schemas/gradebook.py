@@ -18,6 +18,9 @@ class GradebookRowAnswer(Answer):
     section: str
     team: str | None
     submission: str | None
+    own_submission: str | None = Field(
+        default=None, description="What of a team's assignment the member has handed in alone."
+    )
     run: str | None
     state: Literal["waiting", "grading", "graded", "rejected", "failed", "missing"]
     score: float | None = Field(examples=[38.5])
@@ -143,6 +146,7 @@ def _row(row: GradebookRow) -> GradebookRowAnswer:
         section=row.section,
         team=row.team,
         submission=row.submission,
+        own_submission=row.own_submission,
         run=row.run,
         state="missing" if row.state is None else row.state.value,
         score=row.score,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Literal
 
 from pydantic import Field
@@ -114,7 +114,7 @@ def run_answer(run: GradingRun, definition: Assignment, *, withheld: frozenset[s
         created_at=run.created_at,
         started_at=run.started_at,
         finished_at=run.finished_at,
-        parts=_parts(definition, checks),
+        parts=_parts(definition, checks, run.parts),
         checks=checks,
     )
     if not for_staff:
@@ -180,10 +180,11 @@ def _waiting(definition: CheckDefinition, *, withheld: bool, for_staff: bool) ->
     return StaffCheckAnswer(**dict(answer), detail="") if for_staff else answer
 
 
-def _parts(definition: Assignment, checks: Sequence[CheckAnswer]) -> list[PartAnswer]:
+def _parts(definition: Assignment, checks: Sequence[CheckAnswer], judged: Collection[str] | None) -> list[PartAnswer]:
     return [
         PartAnswer(id=part.id, title=part.title, points=_points(part.id, checks), max_points=part.points)
         for part in definition.part
+        if judged is None or part.id in judged
     ]
 
 

@@ -52,7 +52,10 @@ class ReceiptAnswer(Answer):
 
 
 class SubmissionLineAnswer(Answer):
-    """`counts` marks the submission that counts for its student."""
+    """`counts` marks the submission that counts for its student.
+
+    `own` says that it is a member's own, for the parts of a team's assignment that each hands in alone.
+    """
 
     id: str = _ID
     assignment: str = Field(examples=["cmp784-practical2"])
@@ -73,6 +76,7 @@ class SubmissionLineAnswer(Answer):
     )
     adjusted_max_score: float | None = Field(default=None, examples=[None], description="What that is out of.")
     counts: bool
+    own: bool = False
     flags: int | None = Field(
         examples=[None], description="Staff: how many things of the newest run look deliberate. Null for students."
     )
@@ -148,6 +152,7 @@ def line_answer(line: SubmissionLine, *, for_staff: bool) -> SubmissionLineAnswe
         adjusted_score=None if line.changed is None else line.changed.score,
         adjusted_max_score=None if line.changed is None else line.changed.max_score,
         counts=line.counts,
+        own=submission.is_own,
         flags=line.flags,
     )
 

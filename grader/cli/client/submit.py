@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from grader.cli.client.options import Json, Token, Url, print_json, service_at
+from grader.domain.errors import BadArguments
 
 if TYPE_CHECKING:
     from grader.cli.client.service import Service
@@ -18,11 +19,16 @@ _INTERRUPTED = 130
 
 
 def submit(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A zip, a notebook or a Python file.")],
     assignment: Annotated[str, typer.Option("--assignment", "-a", metavar="SLUG", help="What it is handed in for.")],
     answers: Annotated[
         Path | None, typer.Option("--answers", metavar="F", help="Written answers (TOML or JSON) to go with it.")
     ] = None,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="A zip, a notebook or a Python file; with --own optional.")
+    ] = None,
+    own: Annotated[
+        bool, typer.Option("--own", help="For the parts of a team's assignment that each member hands in alone.")
+    ] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Stop after the receipt.")] = False,
     as_json: Json = False,
     url: Url = None,
@@ -37,10 +43,12 @@ def submit(
     from grader.cli.client.service import LONG_PATIENCE_S
     from grader.cli.client.upload import read_file, upload
 
-    content = read_file(file)
+    if file is None and not (own and answers is not None):
+        raise BadArguments("Name the file to hand in; with --own it may be --answers F alone.")
+    content = None if file is None else read_file(file)
     written = answers_text(answers) if answers is not None else ""
     with service_at(url, token, patience_s=LONG_PATIENCE_S) as service:
-        receipt = upload(service, assignment, file.name, content, answers=written)
+        receipt = upload(service, assignment, file.name if file else "", content, answers=written, own=own)
         if no_wait and as_json:
             print_json(receipt)
             return

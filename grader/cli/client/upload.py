@@ -37,16 +37,26 @@ def read_file(path: Path) -> bytes:
         raise BadArguments(f"{shown} cannot be read: {(error.strerror or 'unknown reason').lower()}.") from error
 
 
-def upload(service: Service, assignment: str, name: str, content: bytes, *, answers: str = "") -> dict[str, Any]:
-    """The receipt. However often the request has to be sent, it makes one submission. `answers` is JSON or TOML."""
+def upload(
+    service: Service, assignment: str, name: str, content: bytes | None, *, answers: str = "", own: bool = False
+) -> dict[str, Any]:
+    """The receipt. However often the request has to be sent, it makes one submission. `answers` is JSON or TOML.
+
+    With `own` it is a member's own, for parts of a team's assignment, and there need be no file.
+    """
     from grader.cli.client.service import object_of
 
     answer = service.send(
         "POST",
         f"/assignments/{quote(assignment, safe='')}/submissions",
         again=True,
-        data={"answers": answers} if answers else {},
-        files={"file": (name, content, "application/octet-stream")},
+        params={"own": "true"} if own else {},
+        data={},
+        # As a file, so that the form is of several parts also where there is no other.
+        files={
+            **({"answers": ("answers", answers.encode(), "text/plain")} if answers else {}),
+            **({} if content is None else {"file": (name, content, "application/octet-stream")}),
+        },
         headers={"Idempotency-Key": secrets.token_hex(16)},
     )
     return object_of(answer)

@@ -25,7 +25,8 @@ class Job:
     Modules of a spec find each other in `import_folders`. `load` is the body of the probe's LOAD request; `parts` maps
     a part's id to the number of checks and the points the spec promises for it, in the document's order; `only` holds
     shell patterns on check or part ids, empty for all;
-    `stages` names the stages that are run and reported; times are seconds.
+    `judged` names the parts of which checks are run and reported, empty for all; `stages` names the stages; times are
+    seconds.
     """
 
     spec_folder: str
@@ -37,6 +38,7 @@ class Job:
     submission: dict[str, Any]
     parts: dict[str, tuple[int, float]]
     only: tuple[str, ...] = ()
+    judged: tuple[str, ...] = ()
     train: bool = True
     stages: tuple[str, ...] = tuple(str(stage) for stage in Stage)
     thresholds: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -159,7 +159,9 @@ class CheckPlugin:
         return None
 
     def _is_reported(self, declared: Declared) -> bool:
-        """Whether this run says anything about the check: see `GradeOptions.stages`."""
+        """Whether this run says anything about the check: see `GradeOptions.parts` and `stages`."""
+        if self._job.judged and declared.part not in self._job.judged:
+            return False
         if declared.stage in self._stages:
             return True
         # The unit stage closes a run whose gate failed: nobody will take a GPU to say that nothing was trained.

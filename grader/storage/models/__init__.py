@@ -4,6 +4,7 @@ from grader.storage.models.adjustments import AdjustmentRow, RegradeRow
 from grader.storage.models.assignments import AssignmentRow, SpecVersionRow
 from grader.storage.models.base import Base
 from grader.storage.models.items import CommentRow, GivenMarkRow, GradingClaimRow, GradingRow, RubricRow
+from grader.storage.models.drafts import DraftRow
 from grader.storage.models.late import ChoiceRow, ExtensionRow, LatePolicyRow
 from grader.storage.models.notices import DeliveryRow, MailRefusalRow, NoticeRow, WebhookRow
 from grader.storage.models.people import (
@@ -40,6 +41,7 @@ __all__ = [
     "ComparisonRow",
     "CourseRow",
     "DeliveryRow",
+    "DraftRow",
     "EndedRunsRow",
     "ExtensionRow",
     "FingerprintRow",

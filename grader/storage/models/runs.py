@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ForeignKey, Identity, Index, String, UniqueConstraint, false, func, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from grader.storage.models.base import Base
@@ -38,6 +38,8 @@ class RunRow(Base):
     message: Mapped[str] = mapped_column(server_default="")
     notes: Mapped[list[Any]] = mapped_column(server_default=_EMPTY_LIST)
     facts: Mapped[dict[str, Any]] = mapped_column(server_default=_EMPTY_OBJECT)
+    # Ids of the parts that it judges; NULL for all.
+    parts: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

@@ -36,6 +36,8 @@ class SubmissionRow(Base):
     idempotency_key: Mapped[str | None]
     received_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     removed_at: Mapped[datetime | None]
+    # For the parts of a team's assignment that each member hands in alone.
+    is_own: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class GradebookEntryRow(Base):
@@ -67,6 +69,12 @@ class GradebookEntryRow(Base):
     items_waiting: Mapped[int] = mapped_column(server_default="0")
     score_without_items: Mapped[float | None]
     given_mark: Mapped[float | None]
+    # Where a team's members hand some parts in alone: what counts of theirs. The columns above are of the team's work,
+    # or, before there is any, of the member's own, and then both name the same submission.
+    own_submission_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("submissions.id", ondelete="SET NULL"), index=True
+    )
+    own_run_id: Mapped[UUID | None] = mapped_column(ForeignKey("runs.id", ondelete="SET NULL"), index=True)
     received_at: Mapped[datetime]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 

@@ -39,12 +39,13 @@ class Held(NamedTuple):
     adjustment: Adjustment
 
 
-def line_of(work: Work, assignment: int, person: PersonId) -> Line | None:
-    """None when nothing of theirs was handed in."""
+def line_of(work: Work, assignment: int, person: PersonId, *, own: bool = False) -> Line | None:
+    """None when nothing of theirs was handed in; with `own` of what they as a team's member hand in alone."""
     entry = GradebookEntryRow
+    submission, run = (entry.own_submission_id, entry.own_run_id) if own else (entry.submission_id, entry.run_id)
     query = (
-        select(SubmissionRow.owner, entry.submission_id, entry.run_id, entry.score)
-        .join(SubmissionRow, SubmissionRow.id == entry.submission_id)
+        select(SubmissionRow.owner, SubmissionRow.id, run, entry.score)
+        .join(SubmissionRow, SubmissionRow.id == submission)
         .where(entry.assignment_id == assignment, entry.person_id == person)
     )
     found = work.session.execute(query).one_or_none()
@@ -56,8 +57,9 @@ def followers(work: Work, assignment: int, owner: Owner) -> list[PersonId]:
     entry = GradebookEntryRow
     query = (
         select(entry.person_id)
-        .join(SubmissionRow, SubmissionRow.id == entry.submission_id)
+        .join(SubmissionRow, SubmissionRow.id.in_((entry.submission_id, entry.own_submission_id)))
         .where(entry.assignment_id == assignment, SubmissionRow.owner == owner)
+        .distinct()
         .order_by(entry.person_id)
     )
     return [PersonId(person) for person in work.session.scalars(query)]
@@ -167,6 +169,8 @@ def changed_scores(work: Work, submissions: Sequence[UUID], person: PersonId | N
         .join(AssignmentRow, AssignmentRow.id == entry.assignment_id)
         .join(RunRow, RunRow.id == entry.run_id)
         .where(entry.submission_id.in_(submissions), or_(entry.is_adjusted, with_items), entry.score.is_not(None))
+        # What counts is more than this submission where some parts are each member's own.
+        .where(SubmissionRow.is_own.is_(False), entry.own_submission_id.is_(None))
         .where(entry.person_id == (SubmissionRow.person_id if person is None else person))
     )
     return {row[0]: Changed(*row[1:]) for row in work.session.execute(query)}

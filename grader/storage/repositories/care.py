@@ -33,6 +33,8 @@ _DELETIONS = (
     "DELETE FROM choices WHERE submission_id = ANY(:submissions)",
     """DELETE FROM extensions e USING submissions s WHERE s.id = ANY(:submissions)
        AND e.assignment_id = s.assignment_id AND e.owner = s.owner""",
+    """DELETE FROM drafts d USING submissions s WHERE s.id = ANY(:submissions)
+       AND d.assignment_id = s.assignment_id AND d.owner = s.owner""",
     "DELETE FROM submissions WHERE id = ANY(:submissions)",
 )
 _EMPTYINGS = (
@@ -140,6 +142,19 @@ def delete_overrides_of(work: Work, chosen: Sequence[UUID]) -> None:
               AND o.person_id = e.person_id"""],
         submissions=list(chosen),
     )  # fmt: skip
+
+
+def delete_old_drafts(work: Work, *, age: timedelta, course: int | None) -> int:
+    """Drafts that nobody has saved for so long, whatever became of the submissions; how many."""
+    rows = work.session.execute(
+        text("""
+            DELETE FROM drafts d USING assignments a WHERE a.id = d.assignment_id
+               AND (CAST(:course AS integer) IS NULL OR a.course_id = :course)
+               AND d.saved_at < clock_timestamp() - CAST(:age AS interval) RETURNING 1
+        """),
+        {"age": age, "course": course},
+    )
+    return len(rows.all())
 
 
 def forget_ended(work: Work) -> int:

@@ -30,8 +30,9 @@ _PUBLISHED = (RunState.GRADED.value, RunState.REJECTED.value)
 class Tried(NamedTuple):
     """A submission with the run that speaks for it: the newest that came to an end, else the newest.
 
-    `late_days` as they are kept; `beyond_days` and `penalty` (points) are somebody's to fill in, and `score` with them;
-    so is what persons gave for items. `without_items` is the score without that, and `waiting_points` what is still
+    `is_own` says that it is a member's own, for parts that each hands in alone; `parts` are those that its run judges, None
+    for all. `late_days` as they are kept; `beyond_days` and `penalty` (points) are somebody's to fill in, and `score` with
+    them; so is what persons gave for items. `without_items` is the score without that, and `waiting_points` what is still
     waiting of `max_score`.
     """
 
@@ -51,6 +52,8 @@ class Tried(NamedTuple):
     waiting_points: float = 0.0
     without_items: float | None = None
     given_mark: float | None = None
+    is_own: bool = False
+    parts: tuple[str, ...] | None = None
 
 
 class Entry(NamedTuple):
@@ -93,6 +96,8 @@ def tried(work: Work, assignment: AssignmentId, owner: Owner) -> list[Tried]:
             RunRow.max_score,
             RunRow.mark_value,
             RunRow.mark_label,
+            RunRow.parts,
+            SubmissionRow.is_own,
         )
         .outerjoin(RunRow, RunRow.submission_id == SubmissionRow.id)
         .where(SubmissionRow.assignment_id == assignment, SubmissionRow.owner == owner)
@@ -117,6 +122,8 @@ def tried(work: Work, assignment: AssignmentId, owner: Owner) -> list[Tried]:
             max_score=row.max_score or 0.0,
             mark_value=row.mark_value,
             mark_label=row.mark_label,
+            is_own=row.is_own,
+            parts=None if row.parts is None else tuple(row.parts),
         )
         for row in work.session.execute(query)
     ]
@@ -127,8 +134,8 @@ def people(work: Work, assignment: AssignmentId, owner: Owner, newest_at: dateti
 
     Those whose entry is this owner's work already keep following it, members of the team or not. Somebody who is the
     owner, or in the team, takes it over when they have no entry, or when it came in after their entry, which is of
-    another owner's work, was written. So teams that are made anew for the next assignment change nothing about the last
-    one, also when that is run again.
+    another owner's work, was written, or when that is of what they have handed in alone. So teams that are made anew
+    for the next assignment change nothing about the last one, also when that is run again.
     """
     entry, theirs = GradebookEntryRow, aliased(SubmissionRow)
     is_theirs = (theirs.id == entry.submission_id, theirs.assignment_id == assignment, theirs.owner == owner)
@@ -136,10 +143,11 @@ def people(work: Work, assignment: AssignmentId, owner: Owner, newest_at: dateti
     following = select(entry.person_id).where(entry.assignment_id == assignment, follows)
     found = set(work.session.scalars(following))
     present = _present(owner)
+    is_alone = entry.submission_id == entry.own_submission_id
     taking = (
         select(present.c.person_id)
         .outerjoin(entry, and_(entry.person_id == present.c.person_id, entry.assignment_id == assignment))
-        .where(or_(entry.person_id.is_(None), entry.updated_at < newest_at))
+        .where(or_(entry.person_id.is_(None), entry.updated_at < newest_at, is_alone))
     )
     found |= set(work.session.scalars(taking))
     return [PersonId(person) for person in sorted(found)]
@@ -161,8 +169,9 @@ def write(
     *,
     submissions: int,
     is_adjusted: bool = False,
+    own: Tried | None = None,
 ) -> None:
-    """Let this count for these people."""
+    """Let this count for these people; `own` is what of it they have handed in alone."""
     statement = insert(GradebookEntryRow)
     values = {
         "submission_id": counted.submission,
@@ -181,6 +190,8 @@ def write(
         "items_waiting": counted.items_waiting,
         "score_without_items": counted.without_items,
         "given_mark": counted.given_mark,
+        "own_submission_id": None if own is None else own.submission,
+        "own_run_id": None if own is None else own.run,
         "received_at": counted.received_at,
         "updated_at": func.clock_timestamp(),
     }
@@ -193,15 +204,16 @@ def of_person(work: Work, assignment: int, person: PersonId) -> Entry | None:
     entry = GradebookEntryRow
     found = work.session.execute(
         select(
-            entry.state, entry.score, entry.max_score, entry.submissions, entry.run_id, entry.score_without_items,
-            RunRow.max_score.label("run_max"),
+            entry.state, entry.score, entry.max_score, entry.submissions, entry.run_id, entry.own_run_id,
+            entry.score_without_items, RunRow.max_score.label("run_max"),
         )
         .outerjoin(RunRow, RunRow.id == entry.run_id)
         .where(entry.assignment_id == assignment, entry.person_id == person)
     ).one_or_none()  # fmt: skip
     if found is None:
         return None
-    results = work.session.scalars(select(CheckResultRow).where(CheckResultRow.run_id == found.run_id))
+    both = CheckResultRow.run_id.in_((found.run_id, found.own_run_id))
+    results = work.session.scalars(select(CheckResultRow).where(both))
     judged = tuple(
         CheckDefinition(
             id=CheckId(row.check_id),
@@ -216,6 +228,35 @@ def of_person(work: Work, assignment: int, person: PersonId) -> Entry | None:
     return Entry(
         found.state, found.score, found.max_score, found.submissions, judged, found.score_without_items, found.run_max
     )
+
+
+def has_own(work: Work, assignment: AssignmentId, owner: Owner) -> bool:
+    """Whether a person has handed in anything of the parts that each member of a team hands in alone."""
+    row = SubmissionRow
+    query = select(row.id).where(row.assignment_id == assignment, row.owner == owner, row.is_own)
+    return work.session.scalar(query.limit(1)) is not None
+
+
+def team_of(work: Work, assignment: AssignmentId, person: PersonId) -> Owner | None:
+    """The team whose work counts for a person; where none does yet, the team that they are in."""
+    entry = GradebookEntryRow
+    followed = (
+        select(SubmissionRow.owner)
+        .join(entry, entry.submission_id == SubmissionRow.id)
+        .where(entry.assignment_id == assignment, entry.person_id == person, SubmissionRow.owner.like("t%"))
+    )
+    found = work.session.scalar(followed)
+    if found is None:
+        member = (
+            select(func.concat("t", MembershipRow.team_id))
+            .join(AssignmentRow, AssignmentRow.course_id == MembershipRow.course_id)
+            .where(
+                AssignmentRow.id == assignment, MembershipRow.person_id == person, MembershipRow.left_at.is_(None),
+                MembershipRow.team_id.is_not(None),
+            )
+        )  # fmt: skip
+        found = work.session.scalar(member)
+    return None if found is None else Owner(found)
 
 
 def say_grading(work: Work, assignment: int, submission: UUID) -> None:

@@ -16,6 +16,7 @@ from grader.storage.models import (
     CheckResultRow,
     ChoiceRow,
     CommentRow,
+    DraftRow,
     ExtensionRow,
     FingerprintRow,
     GivenMarkRow,
@@ -60,6 +61,10 @@ _IN_COURSES = (
     """DELETE FROM overrides WHERE person_id = :person AND assignment_id IN
        (SELECT id FROM assignments WHERE CAST(:course AS integer) IS NULL OR course_id = :course)""",
     """DELETE FROM extensions WHERE owner = 'p' || CAST(:person AS integer) AND assignment_id IN
+       (SELECT id FROM assignments WHERE CAST(:course AS integer) IS NULL OR course_id = :course)""",
+    """DELETE FROM drafts WHERE owner = 'p' || CAST(:person AS integer) AND assignment_id IN
+       (SELECT id FROM assignments WHERE CAST(:course AS integer) IS NULL OR course_id = :course)""",
+    """UPDATE drafts SET saved_by = NULL WHERE saved_by = :person AND assignment_id IN
        (SELECT id FROM assignments WHERE CAST(:course AS integer) IS NULL OR course_id = :course)""",
     "DELETE FROM memberships WHERE person_id = :person AND (CAST(:course AS integer) IS NULL OR course_id = :course)",
 )
@@ -127,7 +132,7 @@ def handed_in(work: Work, person: PersonId, course: int | None) -> list[Handed]:
 
 
 def delete_in_courses(work: Work, person: PersonId, course: int | None) -> None:
-    """Entries, overrides, adjustments, gradings, marks, regrade requests, extensions and memberships."""
+    """Entries, overrides, adjustments, gradings, marks, regrade requests, extensions, drafts and memberships."""
     for statement in _IN_COURSES:
         work.session.execute(text(statement), {"person": person, "course": course})
 
@@ -215,6 +220,13 @@ def free_items(work: Work, assignments: Sequence[int], clean: Callable[[str], st
     work.session.flush()
 
 
+def free_drafts(work: Work, owners: Sequence[str], clean: Callable[[str], str]) -> None:
+    """What teams that others are in are writing no longer names the person."""
+    for draft in work.session.scalars(select(DraftRow).where(DraftRow.owner.in_(owners))):
+        draft.answers = {name: clean(text) for name, text in draft.answers.items()}
+    work.session.flush()
+
+
 def _free_decisions(work: Work, mine: Sequence[SubmissionRow], clean: Callable[[str], str]) -> None:
     """What was asked about a team's work, answered, changed with a reason, and said when it was graded."""
     for assignment, owner in {(row.assignment_id, row.owner) for row in mine}:
@@ -242,7 +254,7 @@ def rename_teams(work: Work, owners: Sequence[str], clean: Callable[[str], str])
 
 
 def delete_empty_teams(work: Work, owners: Sequence[str]) -> None:
-    """Teams in which nobody is left and of which nothing is, with their extensions."""
+    """Teams in which nobody is left and of which nothing is, with their extensions and drafts."""
     gone = work.session.execute(
         text("""DELETE FROM teams t WHERE 't' || t.id = ANY(:owners)
                 AND NOT EXISTS (SELECT FROM memberships WHERE team_id = t.id)
@@ -250,7 +262,8 @@ def delete_empty_teams(work: Work, owners: Sequence[str]) -> None:
         {"owners": list(owners)},
     )
     values = {"owners": list(gone.scalars())}
-    work.session.execute(text("DELETE FROM extensions WHERE owner = ANY(CAST(:owners AS text[]))"), values)
+    for table in ("extensions", "drafts"):
+        work.session.execute(text(f"DELETE FROM {table} WHERE owner = ANY(CAST(:owners AS text[]))"), values)  # noqa: S608
 
 
 def teams_of(work: Work, person: PersonId) -> list[str]:

@@ -86,3 +86,13 @@ def team_names(work: Work, owners: Sequence[str]) -> dict[Owner, str]:
     numbers = [int(owner[1:]) for owner in owners if owner.startswith("t")]
     query = select(TeamRow.id, TeamRow.name).where(TeamRow.id.in_(numbers))
     return {Owner(f"t{row.id}"): row.name for row in work.session.execute(query)}
+
+
+def teams_of(work: Work, course: int, owners: Sequence[str]) -> dict[Owner, Owner]:
+    """The team that each of these persons is in, both as owners; who is in none is left out."""
+    persons = [int(owner[1:]) for owner in owners if owner.startswith("p")]
+    query = select(MembershipRow.person_id, MembershipRow.team_id).where(
+        MembershipRow.course_id == course, MembershipRow.person_id.in_(persons), MembershipRow.team_id.is_not(None),
+        MembershipRow.left_at.is_(None),
+    )  # fmt: skip
+    return {Owner(f"p{person}"): Owner(f"t{team}") for person, team in work.session.execute(query)}

@@ -161,6 +161,9 @@ def _row(
         items_points=None if entry is None else entry.items_points,
         items_waiting=0 if entry is None else entry.items_waiting,
         given_mark=given,
+        own_submission=None
+        if entry is None or entry.own_submission_id is None
+        else SubmissionId(str(entry.own_submission_id)),
     )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import func, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import aliased
@@ -134,14 +134,17 @@ def followers(work: Work, submission: UUID) -> list[Follower]:
     query = (
         select(PersonRow.id, PersonRow.name)
         .join(GradebookEntryRow, GradebookEntryRow.person_id == PersonRow.id)
-        .where(GradebookEntryRow.submission_id == submission)
+        .where(or_(GradebookEntryRow.submission_id == submission, GradebookEntryRow.own_submission_id == submission))
         .order_by(PersonRow.id)
     )
     return [Follower(PersonId(person), name) for person, name in work.session.execute(query)]
 
 
-def pieces(work: Work, assignment: int, item: str) -> list[Piece]:
-    """Every submission that counts for somebody and has a score, with who graded the item of it and who has it now."""
+def pieces(work: Work, assignment: int, item: str, part: str) -> list[Piece]:
+    """Every submission that counts for somebody and has a score, with who graded the item of it and who has it now.
+
+    Where a team's members hand some parts in alone, only what is about the item's part.
+    """
     rows = work.session.execute(
         text("""
             SELECT s.id, s.owner, s.received_at, maker.name AS graded_by, holder.name AS claimed_by, c.person_id,
@@ -154,14 +157,16 @@ def pieces(work: Work, assignment: int, item: str) -> list[Piece]:
             LEFT JOIN people maker ON maker.id = newest.made_by
             LEFT JOIN grading_claims c ON c.submission_id = s.id AND c.item = :item AND c.until > clock_timestamp()
             LEFT JOIN people holder ON holder.id = c.person_id
-            WHERE s.id IN (SELECT e.submission_id FROM gradebook_entries e
+            WHERE s.id IN (SELECT r.submission_id FROM gradebook_entries e
                            JOIN assignments a ON a.id = e.assignment_id
                            JOIN memberships m ON m.course_id = a.course_id AND m.person_id = e.person_id
                                 AND m.role = 'student' AND m.left_at IS NULL
-                           WHERE e.assignment_id = :assignment AND e.score IS NOT NULL)
+                           JOIN runs r ON r.id IN (e.run_id, e.own_run_id)
+                           WHERE e.assignment_id = :assignment AND r.score IS NOT NULL
+                                AND (r.parts IS NULL OR r.parts @> to_jsonb(CAST(:part AS text))))
             ORDER BY md5(s.id::text)
         """),
-        {"assignment": assignment, "item": item},
+        {"assignment": assignment, "item": item, "part": part},
     )
     return [
         Piece(row[0], Owner(row[1]), row[2], row[3], row[4], None if row[5] is None else PersonId(row[5]), row[6])
@@ -208,8 +213,9 @@ def graders(work: Work, assignment: int) -> dict[str, list[tuple[str, int]]]:
                 WHERE assignment_id = :assignment AND person_id IS NULL AND withdrawn_at IS NULL
                 ORDER BY submission_id, item, id DESC
             ) g JOIN people p ON p.id = g.made_by
-            WHERE g.submission_id IN (SELECT submission_id FROM gradebook_entries
-                                      WHERE assignment_id = :assignment AND score IS NOT NULL)
+            WHERE g.submission_id IN (SELECT r.submission_id FROM gradebook_entries e
+                                      JOIN runs r ON r.id IN (e.run_id, e.own_run_id)
+                                      WHERE e.assignment_id = :assignment AND r.score IS NOT NULL)
             GROUP BY g.item, p.id, p.name ORDER BY g.item, count(*) DESC, p.name
         """),
         {"assignment": assignment},

@@ -11,7 +11,7 @@ from sqlalchemy import Select, func, insert, select, tuple_, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import aliased
 
-from grader.domain.assignment import LatePolicy, Scale
+from grader.domain.assignment import LatePolicy, Part, Scale
 from grader.domain.ids import AssignmentId, CourseId, Owner, PersonId, SubmissionId
 from grader.domain.late import Upload
 from grader.storage.database import Work
@@ -27,7 +27,11 @@ from grader.storage.models import (
 
 
 class Terms(NamedTuple):
-    """What an assignment asks of everybody; `due_at` is everybody's."""
+    """What an assignment asks of everybody; `due_at` is everybody's.
+
+    Where each member of a team hands some parts in alone, `own_points` and `team_points` are full marks of those and of
+    the others; else `own_points` is None.
+    """
 
     assignment: AssignmentId
     course: CourseId
@@ -35,6 +39,8 @@ class Terms(NamedTuple):
     time_zone: str
     late: LatePolicy
     scale: Scale
+    own_points: float | None = None
+    team_points: float = 0.0
 
 
 class SetPolicy(NamedTuple):
@@ -62,12 +68,15 @@ def terms(work: Work, assignment: AssignmentId) -> Terms:
         select(
             AssignmentRow.course_id, AssignmentRow.due_at, CourseRow.time_zone, chosen.c.policy,
             SpecVersionRow.definition["late"].label("late"), SpecVersionRow.definition["scale"].label("scale"),
+            SpecVersionRow.definition["part"].label("part"),
         )
         .join(CourseRow, CourseRow.id == AssignmentRow.course_id)
         .join(SpecVersionRow, SpecVersionRow.id == AssignmentRow.spec_version_id)
         .outerjoin(chosen, chosen.c.assignment_id == AssignmentRow.id)
         .where(AssignmentRow.id == assignment)
     ).one()  # fmt: skip
+    parts = [Part.model_validate(part) for part in row.part if not part.get("extra")]
+    is_split = any(part.get("individual") for part in row.part)
     return Terms(
         assignment=assignment,
         course=CourseId(row.course_id),
@@ -75,6 +84,8 @@ def terms(work: Work, assignment: AssignmentId) -> Terms:
         time_zone=row.time_zone,
         late=LatePolicy.model_validate(row.policy or row.late or {}),
         scale=Scale.model_validate(row.scale),
+        own_points=sum(part.full_points for part in parts if part.individual) if is_split else None,
+        team_points=sum(part.full_points for part in parts if not part.individual),
     )
 
 

@@ -21,7 +21,8 @@ _QUERIES = {
     "sessions": "SELECT created_at, expires_at FROM web_sessions WHERE person_id = :person ORDER BY created_at",
     "sign_in_attempts": """SELECT a.at FROM sign_in_attempts a JOIN people p ON a.key = 'email:' || p.email
                            WHERE p.id = :person ORDER BY a.at""",
-    "gradebook": """SELECT a.slug AS assignment, e.submission_id, e.run_id, e.state, e.score, e.max_score, e.mark_value,
+    "gradebook": """SELECT a.slug AS assignment, e.submission_id, e.run_id,
+                    e.own_submission_id, e.state, e.score, e.max_score, e.mark_value,
                     e.mark_label, e.late_days, e.beyond_days, e.penalty, e.items_points, e.items_waiting,
                     e.score_without_items, e.given_mark, e.submissions, e.received_at, e.updated_at
                     FROM gradebook_entries e JOIN assignments a ON a.id = e.assignment_id
@@ -67,11 +68,17 @@ _QUERIES = {
                    WHERE r.person_id = :person OR r.submission_id = ANY(:submissions) ORDER BY r.id""",
     "submissions": """SELECT s.id, a.slug AS assignment, s.owner, s.person_id = :person AS handed_in_by_me, s.number,
                       s.file_name, s.sha256, s.size_bytes, s.answers_sha256, s.late_days, s.idempotency_key,
-                      s.received_at, s.removed_at FROM submissions s JOIN assignments a ON a.id = s.assignment_id
+                      s.received_at, s.removed_at, s.is_own
+                      FROM submissions s JOIN assignments a ON a.id = s.assignment_id
                       WHERE s.id = ANY(:submissions) ORDER BY s.received_at, s.id""",
+    "drafts": """SELECT a.slug AS assignment, d.owner, d.version, d.answers, d.saved_by = :person AS saved_by_me,
+                 d.saved_at FROM drafts d JOIN assignments a ON a.id = d.assignment_id
+                 WHERE d.owner = 'p' || CAST(:person AS integer) OR d.saved_by = :person
+                    OR d.owner IN (SELECT 't' || team_id FROM memberships WHERE person_id = :person)
+                 ORDER BY a.slug, d.owner""",
     "runs": """SELECT r.id, r.submission_id, v.version AS spec_version, r.reason, r.state, r.score, r.max_score,
-               r.mark_value, r.mark_label, r.message, r.notes, r.facts, r.created_at, r.started_at, r.finished_at
-               FROM runs r JOIN spec_versions v ON v.id = r.spec_version_id
+               r.mark_value, r.mark_label, r.message, r.notes, r.facts, r.created_at, r.started_at, r.finished_at,
+               r.parts FROM runs r JOIN spec_versions v ON v.id = r.spec_version_id
                WHERE r.submission_id = ANY(:submissions) ORDER BY r.created_at, r.id""",
     "stages": """SELECT run_id, stage, state, attempts, problem, created_at, started_at, finished_at FROM run_stages
                   WHERE run_id IN (SELECT id FROM runs WHERE submission_id = ANY(:submissions))

@@ -47,7 +47,9 @@ def add(
     seed: str,
     max_score: float,
     requested_by: int | None = None,
+    parts: Sequence[str] | None = None,
 ) -> RunRow:
+    """`parts` are those that it judges, None for all."""
     row = RunRow(
         id=uuid4(),
         submission_id=submission_id,
@@ -56,6 +58,7 @@ def add(
         seed=seed,
         max_score=max_score,
         requested_by=requested_by,
+        parts=None if parts is None else list(parts),
     )
     work.session.add(row)
     work.session.flush()
@@ -72,9 +75,12 @@ def add_by_current_spec(
         .where(AssignmentRow.id == assignment_id)
     )
     version = work.session.scalars(query).one()
+    submission = work.session.get_one(SubmissionRow, submission_id)
+    definition = Assignment.model_validate(version.definition)
+    parts = definition.parts_judged(is_team=submission.owner.startswith("t"), is_own=submission.is_own)
     row = add(
         work, submission_id=submission_id, spec_version_id=version.id, reason=reason, seed=seed,
-        max_score=Assignment.model_validate(version.definition).max_points, requested_by=requested_by,
+        max_score=definition.points_of(parts), requested_by=requested_by, parts=parts,
     )  # fmt: skip
     work.session.refresh(row)
     return row
@@ -229,9 +235,16 @@ def _outline(row: RunRow, version: SpecVersionRow) -> GradingRun:
         created_at=row.created_at,
         started_at=row.started_at,
         finished_at=row.finished_at,
-        plan=plan_from_plain(version.plan),
+        plan=plan_of(row, version),
         facts=row.facts,
+        parts=None if row.parts is None else tuple(row.parts),
     )
+
+
+def plan_of(row: RunRow, version: SpecVersionRow) -> tuple[CheckDefinition, ...]:
+    """The checks that this run is to come to results of."""
+    plan = plan_from_plain(version.plan)
+    return plan if row.parts is None else tuple(check for check in plan if check.part in row.parts)
 
 
 def with_results(work: Work, rows: Sequence[RunRow], plans: dict[int, SpecVersionRow]) -> list[GradingRun]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from sqlalchemy import Cast, Float, Interval, any_, case, cast, exists, func, literal, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
+from grader.domain.assignment import Assignment
 from grader.storage.database import Work
 from grader.storage.models import AssignmentRow, RunRow, StageRow, SubmissionRow, WorkerRow
 from grader.storage.plain_text import keepable
@@ -281,7 +283,7 @@ def is_heard_of(work: Work, prefix: str) -> bool:
 
 
 def add_reruns(
-    work: Work, *, assignment_id: int, spec_version_id: int, max_score: float, requested_by: int
+    work: Work, *, assignment_id: int, spec_version_id: int, definition: Assignment, requested_by: int
 ) -> list[UUID]:
     """A mass rerun in one statement: a run and a gate stage for every owner's counting or scoreless submission.
 
@@ -289,11 +291,14 @@ def add_reruns(
     """
     chosen = text("""
         WITH counting AS (
-            SELECT DISTINCT e.submission_id FROM gradebook_entries e WHERE e.assignment_id = :assignment
+            SELECT submission_id FROM gradebook_entries WHERE assignment_id = :assignment
+            UNION SELECT own_submission_id FROM gradebook_entries WHERE assignment_id = :assignment
         ), fresh AS (
-            INSERT INTO runs (id, submission_id, spec_version_id, reason, requested_by, seed, max_score)
-            SELECT gen_random_uuid(), s.id, :version, 'mass-rerun', :person, md5(random()::text || s.id), :max_score
-            FROM submissions s
+            INSERT INTO runs (id, submission_id, spec_version_id, reason, requested_by, seed, max_score, parts)
+            SELECT gen_random_uuid(), s.id, :version, 'mass-rerun', :person, md5(random()::text || s.id),
+                   (k.kind ->> 'points')::double precision, nullif(k.kind -> 'parts', 'null'::jsonb)
+            FROM submissions s CROSS JOIN LATERAL (SELECT CAST(:kinds AS jsonb) -> CASE WHEN s.is_own THEN 'own'
+                 WHEN s.owner LIKE 't%' THEN 'team' ELSE 'alone' END AS kind) k
             WHERE s.assignment_id = :assignment AND s.removed_at IS NULL AND (
                 s.id IN (SELECT submission_id FROM counting)
                 OR NOT EXISTS (SELECT 1 FROM runs r WHERE r.submission_id = s.id AND r.state IN ('graded', 'rejected'))
@@ -310,9 +315,15 @@ def add_reruns(
         FROM fresh JOIN submissions s ON s.id = fresh.submission_id
         RETURNING run_id
     """)
-    values = {"assignment": assignment_id, "version": spec_version_id, "person": requested_by, "max_score": max_score}
+    values: dict[str, Any] = {"assignment": assignment_id, "version": spec_version_id, "person": requested_by}
+    values["kinds"] = json.dumps({name: _judged(definition, name) for name in ("own", "team", "alone")})
     values["handicap"] = HANDICAP_S
     return list(work.session.scalars(chosen, values))
+
+
+def _judged(definition: Assignment, whose: str) -> dict[str, Any]:
+    parts = definition.parts_judged(is_team=whose == "team", is_own=whose == "own")
+    return {"parts": parts, "points": definition.points_of(parts)}
 
 
 def rerun_count(work: Work, assignment_id: int, spec_version_id: int) -> int:
@@ -320,7 +331,8 @@ def rerun_count(work: Work, assignment_id: int, spec_version_id: int) -> int:
     query = text("""
         SELECT count(*) FROM submissions s
         WHERE s.assignment_id = :assignment AND s.removed_at IS NULL AND (
-            s.id IN (SELECT submission_id FROM gradebook_entries WHERE assignment_id = :assignment)
+            s.id IN (SELECT submission_id FROM gradebook_entries WHERE assignment_id = :assignment
+                     UNION SELECT own_submission_id FROM gradebook_entries WHERE assignment_id = :assignment)
             OR NOT EXISTS (SELECT 1 FROM runs r WHERE r.submission_id = s.id AND r.state IN ('graded', 'rejected'))
         ) AND NOT EXISTS (
             SELECT 1 FROM runs r WHERE r.submission_id = s.id AND r.state IN ('waiting', 'grading')

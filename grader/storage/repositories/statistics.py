@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Float, Numeric, Select, and_, case, cast, exists, func, select, text
+from sqlalchemy import Float, Numeric, Select, and_, case, cast, exists, func, select, text, union
 from sqlalchemy.orm import aliased
 
 from grader.domain.course import Role
@@ -106,8 +106,9 @@ def checks(work: Work, assignment: int, course: int) -> list[CheckCount]:
 
     The correlation is of passing with the share of points in the run's other checks; None where either does not vary.
     """
-    runs = _entries(assignment, course).with_only_columns(GradebookEntryRow.run_id)
-    runs = runs.where(GradebookEntryRow.score.is_not(None))
+    scored = _entries(assignment, course).where(GradebookEntryRow.score.is_not(None))
+    # What members of a team hand in alone is judged by runs of its own.
+    runs = union(*(scored.with_only_columns(one) for one in (GradebookEntryRow.run_id, GradebookEntryRow.own_run_id)))
     result = CheckResultRow
     others = func.sum(result.points).over(partition_by=result.run_id) - result.points
     possible = func.sum(result.max_points).over(partition_by=result.run_id) - result.max_points

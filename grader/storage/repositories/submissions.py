@@ -151,6 +151,7 @@ def add(
     upload: Upload,
     late_days: int,
     idempotency_key: str | None,
+    is_own: bool = False,
 ) -> SubmissionRow:
     row = SubmissionRow(
         id=uuid4(),
@@ -164,6 +165,7 @@ def add(
         answers_sha256=upload.answers_sha256,
         late_days=late_days,
         idempotency_key=idempotency_key,
+        is_own=is_own,
     )
     work.session.add(row)
     work.session.flush()
@@ -243,6 +245,7 @@ def _read(work: Work, condition: ColumnElement[bool], limit: int) -> list[Submis
             late_days=row.late_days,
             answers_sha256=None if row.answers_sha256 is None else Sha256(row.answers_sha256),
             removed_at=row.removed_at,
+            is_own=row.is_own,
         )
         for row, slug, course_id, person, team in work.session.execute(query)
     ]  # fmt: skip
@@ -250,7 +253,8 @@ def _read(work: Work, condition: ColumnElement[bool], limit: int) -> list[Submis
 
 def counting(work: Work, assignments: Sequence[int], submissions: Sequence[UUID]) -> set[UUID]:
     """Which of these submissions count for anybody."""
-    query = select(GradebookEntryRow.submission_id).where(
-        GradebookEntryRow.assignment_id.in_(assignments), GradebookEntryRow.submission_id.in_(submissions)
-    )
-    return set(work.session.scalars(query))
+    found: set[UUID] = set()
+    for column in (GradebookEntryRow.submission_id, GradebookEntryRow.own_submission_id):
+        query = select(column).where(GradebookEntryRow.assignment_id.in_(assignments), column.in_(submissions))
+        found.update(one for one in work.session.scalars(query) if one is not None)
+    return found

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from grader.web.routes import (
     assignments,
     courses,
+    drafts,
     gradebook,
     grading,
     home,
@@ -21,7 +22,8 @@ from grader.web.routes import (
 
 router = APIRouter(include_in_schema=False)
 _NOUNS = (
-    sign_in, home, assignments, submissions, grading, gradebook, late, regrades, similarity, courses, notices, tokens,
+    sign_in, home, assignments, drafts, submissions, grading, gradebook, late, regrades, similarity, courses, notices,
+    tokens,
 )  # fmt: skip
 for part in _NOUNS:
     router.include_router(part.router)

@@ -239,6 +239,7 @@ def person_page(
         lines=history.lines,
         trail=trail,
         extension=extension,
+        has_own=row.team is not None and bool(offered.spec.definition.individual_parts),
         problem="" if problem is None else problems.detail_of(problem),
         now=now,
     )

@@ -42,6 +42,7 @@
   const rest = () => {
     sending.hidden = true;
     send.disabled = false;
+    form.dispatchEvent(new Event("rested"));
   };
 
   const answered = (request) => {
@@ -93,8 +94,8 @@
   file.addEventListener("change", chosen);
   form.addEventListener("change", newKey);
   form.addEventListener("submit", (event) => {
-    // Answers are looked at by answers.js, or without it by the server.
-    if (event.submitter && event.submitter.id === "look") return;
+    // Answers are looked at and kept by answers.js, or without it by the server.
+    if (event.submitter && event.submitter.id !== "send") return;
     event.preventDefault();
     say("");
     const one = file.files[0];
