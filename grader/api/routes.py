@@ -18,6 +18,7 @@ from grader.api import (
     regrades,
     similarity,
     submissions,
+    trials,
 )
 from grader.http.edge import API_PREFIX
 
@@ -33,6 +34,7 @@ for _noun in (
     adjustments,
     regrades,
     similarity,
+    trials,
     courses,
     health,
 ):

@@ -23,6 +23,7 @@ from grader.cli.client import (
     statistics,
     submit,
     tokens,
+    trials,
 )
 from grader.cli.exits import tell
 from grader.cli.host import backup, personal, services, similarity, up
@@ -68,6 +69,7 @@ courses.app.command("gradebook")(gradebook.term)
 app.add_typer(spec.app, name="spec", rich_help_panel=_HERE)
 app.add_typer(roster.app, name="roster", rich_help_panel=_CLIENT)
 app.add_typer(regrades.app, name="regrades", rich_help_panel=_CLIENT)
+app.add_typer(trials.app, name="trial", rich_help_panel=_CLIENT)
 app.add_typer(courses.app, name="course", rich_help_panel=_CLIENT)
 app.add_typer(late.extensions_app, name="extension", rich_help_panel=_CLIENT)
 app.add_typer(late.policy_app, name="late-policy", rich_help_panel=_CLIENT)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from grader.domain.assignment import Scale
 from grader.domain.gradebook import Candidate, counting_candidate
 from grader.domain.ids import AssignmentId, Owner, PersonId, RunId, SubmissionId
 from grader.domain.late import Charge, penalised, penalty
 from grader.domain.score import mark_of
 from grader.service import lateness
-from grader.service.counting import shares
+from grader.service.counting import Share, shares
 from grader.service.gradebook_pages import page, rows
 from grader.service.overrides import override, withdraw_override
 from grader.service.statistics import course_overview, statistics
@@ -19,7 +20,17 @@ from grader.storage.repositories import lateness as late_rows
 from grader.storage.repositories.entries import Tried
 from grader.storage.repositories.lateness import Terms
 
-__all__ = ["course_overview", "override", "page", "refresh", "rows", "statistics", "withdraw_override", "work_out_anew"]
+__all__ = [
+    "course_overview",
+    "foresee",
+    "override",
+    "page",
+    "refresh",
+    "rows",
+    "statistics",
+    "withdraw_override",
+    "work_out_anew",
+]
 
 
 def refresh(work: Work, assignment: AssignmentId, owner: Owner) -> None:
@@ -34,6 +45,22 @@ def refresh(work: Work, assignment: AssignmentId, owner: Owner) -> None:
         return
     terms = late_rows.terms(work, assignment)
     handed = lateness.settle(work, owner, handed, terms)
+    for share in _what_counts(work, owner, handed, terms):
+        entries.write(
+            work, assignment, share.people, share.counted, submissions=len(handed), is_adjusted=share.is_adjusted
+        )  # fmt: skip
+
+
+def foresee(work: Work, assignment: AssignmentId, owner: Owner, trial: int, scale: Scale) -> list[Share]:
+    """What would count for the owner's people if a trial's runs were published, by this scale. Writes nothing."""
+    handed = entries.tried(work, assignment, owner, trial=trial)
+    terms = late_rows.terms(work, assignment)._replace(scale=scale)
+    return list(_what_counts(work, owner, handed, terms)) if handed else []
+
+
+def _what_counts(work: Work, owner: Owner, handed: Sequence[Tried], terms: Terms) -> Iterator[Share]:
+    """Everybody whose the work is once, with what counts for them after adjustments and late days."""
+    assignment = terms.assignment
     persons = entries.people(work, assignment, owner, max(one.received_at for one in handed))
     counting, chosen = entries.counting(work, assignment), choices.holding(work, assignment, owner)
     held = adjustments.holding(work, assignment, owner)
@@ -44,10 +71,7 @@ def refresh(work: Work, assignment: AssignmentId, owner: Owner) -> None:
         assert counted is not None
         # Late days cost their share of what counts, which is what the run came to as a person has adjusted it.
         for share in shares(work, tried[counted.submission], held, those):
-            net = _net(share.counted, late, terms)
-            entries.write(
-                work, assignment, share.people, net, submissions=len(tried), is_adjusted=share.is_adjusted
-            )  # fmt: skip
+            yield share._replace(counted=_net(share.counted, late, terms))
 
 
 def work_out_anew(work: Work, assignment: AssignmentId, owner: Owner | None = None) -> None:

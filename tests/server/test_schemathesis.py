@@ -89,7 +89,14 @@ def seeded(world):
         "regrade": asked,
         "adjustment": adjusted.json()["id"],
         "pair": _pair(world),
+        "trial": _trial(world),
     }
+
+
+def _trial(world):
+    """Of the version that judges now; it is never claimed."""
+    path = f"/assignments/{world.assignment.slug}/trials"
+    return world.client("ta").post(path, json={"reason": "To see."}).json()["id"]
 
 
 def _pair(world):

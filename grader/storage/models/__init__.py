@@ -26,6 +26,7 @@ from grader.storage.models.runs import (
 from grader.storage.models.similarity import ComparisonRow, FingerprintRow, SimilarPairRow
 from grader.storage.models.submissions import AuditEventRow, GradebookEntryRow, OverrideRow, SubmissionRow
 from grader.storage.models.support import SchemaSupportRow
+from grader.storage.models.trials import TrialRow
 
 __all__ = [
     "AdjustmentRow",
@@ -60,6 +61,7 @@ __all__ = [
     "SubmissionRow",
     "TeamRow",
     "TokenRow",
+    "TrialRow",
     "WebhookRow",
     "WorkerRow",
 ]

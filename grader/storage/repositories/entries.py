@@ -66,9 +66,12 @@ def counting(work: Work, assignment: AssignmentId) -> Counting:
     return Counting(work.session.execute(select(AssignmentRow.counting).filter_by(id=assignment)).scalar_one())
 
 
-def tried(work: Work, assignment: AssignmentId, owner: Owner) -> list[Tried]:
-    """Every submission of the owner, oldest first."""
+def tried(work: Work, assignment: AssignmentId, owner: Owner, *, trial: int | None = None) -> list[Tried]:
+    """Every submission of the owner, oldest first; with a trial as if its runs had been published."""
     is_published = RunRow.state.in_(_PUBLISHED)
+    speaks = ~RunRow.is_trial
+    if trial is not None:
+        speaks |= and_(RunRow.trial_id == trial, is_published)
     query = (
         select(
             SubmissionRow.id,
@@ -81,13 +84,13 @@ def tried(work: Work, assignment: AssignmentId, owner: Owner) -> list[Tried]:
             RunRow.mark_value,
             RunRow.mark_label,
         )
-        .outerjoin(RunRow, RunRow.submission_id == SubmissionRow.id)
+        .outerjoin(RunRow, and_(RunRow.submission_id == SubmissionRow.id, speaks))
         .where(SubmissionRow.assignment_id == assignment, SubmissionRow.owner == owner)
         .ext(distinct_on(SubmissionRow.received_at, SubmissionRow.id))
         .order_by(
             SubmissionRow.received_at,
             SubmissionRow.id,
-            case((is_published, 0), else_=1),
+            case((RunRow.is_trial, 0), (is_published, 1), else_=2),
             RunRow.created_at.desc(),
             RunRow.id,
         )

@@ -62,6 +62,7 @@ _STILL_NAMED = """
         OR EXISTS (SELECT FROM adjustments WHERE made_by = :person OR person_id = :person)
         OR EXISTS (SELECT FROM regrade_requests WHERE answered_by = :person OR person_id = :person)
         OR EXISTS (SELECT FROM runs WHERE requested_by = :person)
+        OR EXISTS (SELECT FROM trials WHERE begun_by = :person OR ended_by = :person)
         OR EXISTS (SELECT FROM audit_events WHERE person_id = :person)
         OR EXISTS (SELECT FROM webhooks WHERE created_by = :person)
 """

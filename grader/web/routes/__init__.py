@@ -17,11 +17,13 @@ from grader.web.routes import (
     similarity,
     submissions,
     tokens,
+    trials,
 )
 
 router = APIRouter(include_in_schema=False)
 _NOUNS = (
     sign_in, home, assignments, submissions, grading, gradebook, late, regrades, similarity, courses, notices, tokens,
+    trials,
 )  # fmt: skip
 for part in _NOUNS:
     router.include_router(part.router)
