@@ -84,6 +84,7 @@ _TAGS = [
     },
     {"name": "regrades", "description": "Requests for a second look, and their answers."},
     {"name": "similarity", "description": "Submissions with passages in common. For staff."},
+    {"name": "trials", "description": "A spec version tried before it is published. For staff."},
     {"name": "late work", "description": "More time for somebody, late policies, and which submission counts."},
     {"name": "courses", "description": "Courses, rosters, and what they offer."},
     {"name": "notices", "description": "Webhooks, e-mails, and what was delivered."},

@@ -105,10 +105,10 @@ def rerun_all(
     assignment: SlugInPath, reader: MayGrade, services: TheServices, body: MassRerun | None = None
 ) -> MassRerunAnswer:
     """New runs of every student's counting submission, behind all live work. `dry_run` only counts them."""
-    dry_run = body is not None and body.dry_run
+    dry_run, is_fresh = (False, False) if body is None else (body.dry_run, body.fresh)
     with services.database.begin() as work:
         offered = _of_staff(work, reader, assignment)
-        count = runs.rerun_all(work, reader, offered, dry_run=dry_run)
+        count = runs.rerun_all(work, reader, offered, dry_run=dry_run, is_fresh=is_fresh)
     return MassRerunAnswer(submissions=count, dry_run=dry_run)
 
 

@@ -20,6 +20,7 @@ from grader.api import (
     regrades,
     similarity,
     submissions,
+    trials,
 )
 from grader.http.edge import API_PREFIX
 
@@ -37,6 +38,7 @@ for _noun in (
     items,
     regrades,
     similarity,
+    trials,
     courses,
     health,
 ):

@@ -121,14 +121,20 @@ def read_artifact(artifact: UuidInPath, reader: MayRead, services: TheServices) 
 
 
 @router.post("/submissions/{submission}/rerun", status_code=202, responses=problems(404, 409, 410))
-def rerun(request: Request, submission: UuidInPath, reader: MayGrade, services: TheServices) -> StaffRunAnswer:
+def rerun(
+    request: Request,
+    submission: UuidInPath,
+    reader: MayGrade,
+    services: TheServices,
+    fresh: Annotated[bool, Query(description="Run every check, also those whose results could be reused.")] = False,
+) -> StaffRunAnswer:
     """A new run by the assignment's current spec version. Staff only; an unfinished run is given back as it is."""
     began_ns = time.time_ns()
     with services.database.begin() as work:
         found = submissions.find(work, reader, submission)
         reader.require_staff(found.course_id)
         offered = assignments.offered(work, reader, found.assignment)
-        answer = shown_run(work, reader, offered, runs.rerun(work, reader, found), for_staff=True)
+        answer = shown_run(work, reader, offered, runs.rerun(work, reader, found, is_fresh=fresh), for_staff=True)
     assert isinstance(answer, StaffRunAnswer)
     tell_new_run(request, "rerun", run=answer.id, submission=found.id, began_ns=began_ns)
     return answer

@@ -25,6 +25,7 @@ from grader.cli.client import (
     statistics,
     submit,
     tokens,
+    trials,
 )
 from grader.cli.exits import tell
 from grader.cli.host import backup, personal, services, similarity, up
@@ -73,6 +74,7 @@ app.add_typer(roster.app, name="roster", rich_help_panel=_CLIENT)
 app.add_typer(rubric.app, name="rubric", rich_help_panel=_CLIENT)
 app.add_typer(drafts.app, name="draft", rich_help_panel=_CLIENT)
 app.add_typer(regrades.app, name="regrades", rich_help_panel=_CLIENT)
+app.add_typer(trials.app, name="trial", rich_help_panel=_CLIENT)
 app.add_typer(courses.app, name="course", rich_help_panel=_CLIENT)
 app.add_typer(late.extensions_app, name="extension", rich_help_panel=_CLIENT)
 app.add_typer(late.policy_app, name="late-policy", rich_help_panel=_CLIENT)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from grader.domain.ids import CheckId, PartId
+from grader.domain.ids import CheckId, PartId, RunId
 
 
 class CheckStatus(StrEnum):
@@ -66,7 +66,8 @@ class CheckResult:
     """What one check came to in one run.
 
     `message` is for the student, `detail` for staff only; `output` is what the student's code printed during
-    the check. `points` lies between 0 and `max_points`.
+    the check. `points` lies between 0 and `max_points`. `reused_from` is the run that came to it, where it was taken
+    over because nothing that made it has changed since; None where this run did.
     """
 
     id: CheckId
@@ -82,3 +83,4 @@ class CheckResult:
     output: str = ""
     seconds: float = 0.0
     artifacts: tuple[Artifact, ...] = ()
+    reused_from: RunId | None = None

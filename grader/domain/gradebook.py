@@ -79,8 +79,8 @@ class GradebookRow:
     `penalty`: how many points it has lost because it came late. `beyond_days` is how many of the late days the term's
     did not cover; where the policy is to flag them, that is the flag. `items_points` is what persons gave for items
     (before the penalty), None while nothing is graded, and `items_waiting` how many items nobody has graded yet.
-    `given_mark` is the mark that a person gave; `mark` is it where its share is reached. `own_submission` is what of a team's
-    assignment the member has handed in alone; `submission` is the team's, or, before there is one, the same.
+    `given_mark` is the mark that a person gave; `mark` is it where its share is reached. `own_submission` is what of a
+    team's assignment the member has handed in alone; `submission` is the team's, or, before there is one, the same.
     """
 
     person: Person

@@ -35,16 +35,17 @@ def close_stage(work: Work, row: StageRow, report: RunReport) -> None:
         told.append((ProgressKind.RUN, None, {"state": RunState.REJECTED.value}))
     else:
         told += _after(work, row, report, origin)
+    if origin.run.is_trial:
+        # Nobody's but the trial's, until it is published.
+        return
     events.tell(work, origin.submission.id, row.run_id, told)
     gradebook.refresh(work, AssignmentId(row.assignment_id), Owner(row.owner))
-    _tell_if_published(work, origin, told)
+    tell_if_published(work, origin, next((body["state"] for kind, _, body in told if kind is ProgressKind.RUN), ""))
 
 
-def _tell_if_published(work: Work, origin: runs.RunWithItsOrigin, told: _Told) -> None:
+def tell_if_published(work: Work, origin: runs.RunWithItsOrigin, state: str) -> None:
     """By e-mail only the first time that this submission comes to something: a rerun may be one of hundreds."""
-    published = (RunState.GRADED.value, RunState.REJECTED.value)
-    state = next((body["state"] for kind, _, body in told if kind is ProgressKind.RUN), "")
-    if state in published:
+    if state in (RunState.GRADED.value, RunState.REJECTED.value):
         notices.tell(
             work,
             NoticeKind.GRADED,
@@ -130,6 +131,8 @@ def fail_run(work: Work, run_id: UUID, problem: str) -> None:
     """End a run by our fault: it has no score, staff read why, the student reads that it is still being graded."""
     origin = runs.origin_of(work, run_id)
     runs.end(work, run_id, state=RunState.FAILED.value, message=problem)
+    if origin.run.is_trial:
+        return
     # What a student may watch does not say that it failed.
     events.tell(work, origin.submission.id, run_id, [(ProgressKind.RUN, None, {"state": RunState.GRADING.value})])
     gradebook.refresh(work, AssignmentId(origin.assignment.id), Owner(origin.submission.owner))

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from grader.domain.assignment import Scale
 from grader.domain.ids import AssignmentId, Owner, PersonId
 from grader.service import lateness, members, sides
 from grader.service.gradebook_pages import page, rows
 from grader.service.overrides import override, withdraw_override
+from grader.service.sides import Side
 from grader.service.statistics import course_overview, statistics
 from grader.storage.database import Work
 from grader.storage.repositories import assignments, entries
 from grader.storage.repositories import lateness as late_rows
+from grader.storage.repositories.lateness import Terms
 
-__all__ = ["course_overview", "override", "page", "refresh", "rows", "statistics", "withdraw_override", "work_out_anew"]
+__all__ = [
+    "course_overview",
+    "foresee",
+    "override",
+    "page",
+    "refresh",
+    "rows",
+    "statistics",
+    "withdraw_override",
+    "work_out_anew",
+]
 
 
 def refresh(work: Work, assignment: AssignmentId, owner: Owner) -> None:
@@ -22,23 +37,32 @@ def refresh(work: Work, assignment: AssignmentId, owner: Owner) -> None:
     each member of a team hands some parts in alone, what counts for one is the team's work and their own together.
     """
     terms = late_rows.terms(work, assignment)
-    if terms.own_points is not None and entries.has_own(work, assignment, owner):
-        members.refresh_member(work, terms, PersonId(int(owner[1:])))
-        return
-    entries.lock(work, assignment, owner)
-    handed = [one for one in entries.tried(work, assignment, owner) if not one.is_own]
+    for side in _what_counts(work, owner, terms):
+        entries.write(
+            work, assignment, side.people, side.counted, own=side.own, submissions=side.submissions,
+            is_adjusted=side.is_adjusted,
+        )  # fmt: skip
+
+
+def foresee(work: Work, assignment: AssignmentId, owner: Owner, trial: int, scale: Scale) -> Sequence[Side]:
+    """What would count for the owner's people if a trial's runs were published, by this scale. Writes nothing."""
+    return _what_counts(work, owner, late_rows.terms(work, assignment)._replace(scale=scale), trial)
+
+
+def _what_counts(work: Work, owner: Owner, terms: Terms, trial: int | None = None) -> Sequence[Side]:
+    """Everybody whose the work is once, with what counts for them; the assignment's lines of the owner are locked."""
+    if terms.own_points is not None and entries.has_own(work, terms.assignment, owner):
+        return members.of_member(work, terms, PersonId(int(owner[1:])), trial)
+    entries.lock(work, terms.assignment, owner)
+    handed = [one for one in entries.tried(work, terms.assignment, owner, trial=trial) if not one.is_own]
     if not handed:
-        return
+        return ()
     handed = lateness.settle(work, owner, handed, terms)
-    persons = entries.people(work, assignment, owner, max(one.received_at for one in handed))
+    persons = entries.people(work, terms.assignment, owner, max(one.received_at for one in handed))
     found = sides.of_owner(work, terms, owner, handed, persons)
     if terms.own_points is not None and owner.startswith("t"):
-        members.write(work, terms, owner, found)
-        return
-    for side in found:
-        entries.write(
-            work, assignment, side.people, side.counted, submissions=side.submissions, is_adjusted=side.is_adjusted
-        )  # fmt: skip
+        return members.together(work, terms, owner, found, trial)
+    return found
 
 
 def work_out_anew(work: Work, assignment: AssignmentId, owner: Owner | None = None) -> None:

@@ -35,11 +35,6 @@ class Halves(NamedTuple):
         return sum(part.full_points for part in self.own if not part.extra)
 
 
-class _Sum(NamedTuple):
-    counted: Tried
-    own: Tried | None
-
-
 def halves_of(work: Work, reader: Reader, assignment: OfferedAssignment) -> Halves | None:
     """None where the reader hands everything in at once: no parts are each member's own, or they are in no team."""
     parts = assignment.spec.definition.part
@@ -50,56 +45,54 @@ def halves_of(work: Work, reader: Reader, assignment: OfferedAssignment) -> Halv
     )
 
 
-def refresh_member(work: Work, terms: Terms, person: PersonId) -> None:
-    """After something about what a member has handed in alone has changed."""
+def of_member(work: Work, terms: Terms, person: PersonId, trial: int | None = None) -> list[Side]:
+    """What counts for a member after something about what they have handed in alone has changed."""
     team = entries.team_of(work, terms.assignment, person)
     # Who has left their team meanwhile keeps what they did alone.
     entries.lock(work, terms.assignment, team or Owner(f"p{person}"))
-    handed = entries.tried(work, terms.assignment, team) if team is not None else []
+    handed = entries.tried(work, terms.assignment, team, trial=trial) if team is not None else []
     if team is not None and handed:
         handed = lateness.settle(work, team, handed, terms)
         persons = entries.people(work, terms.assignment, team, max(one.received_at for one in handed))
         if person in persons:
-            write(work, terms, team, sides.of_owner(work, terms, team, handed, [person]))
-            return
-    own = _own(work, terms, person, team)
-    if own is not None:
-        _write(work, terms, [person], None, own)
+            return together(work, terms, team, sides.of_owner(work, terms, team, handed, [person]), trial)
+    own = _own(work, terms, person, team, trial)
+    return [] if own is None else [_both(terms, [person], None, own)]
 
 
-def write(work: Work, terms: Terms, team: Owner, found: Sequence[Side]) -> None:
-    """Let the team's work and each member's own count; the caller holds the team's lock."""
+def together(work: Work, terms: Terms, team: Owner, found: Sequence[Side], trial: int | None = None) -> list[Side]:
+    """The team's work and each member's own; the caller holds the team's lock."""
+    counting: list[Side] = []
     for side in found:
         # By a spec version that knew of no individual parts the team's run has judged them all.
         if side.counted.parts is None:
-            entries.write(
-                work, terms.assignment, side.people, side.counted, submissions=side.submissions,
-                is_adjusted=side.is_adjusted,
-            )  # fmt: skip
+            counting.append(side)
             continue
-        for person in side.people:
-            _write(work, terms, [person], side, _own(work, terms, person, team))
+        counting += [_both(terms, [person], side, _own(work, terms, person, team, trial)) for person in side.people]
+    return counting
 
 
-def _own(work: Work, terms: Terms, person: PersonId, team: Owner | None) -> Side | None:
+def _own(work: Work, terms: Terms, person: PersonId, team: Owner | None, trial: int | None) -> Side | None:
     owner = Owner(f"p{person}")
-    handed = [one for one in entries.tried(work, terms.assignment, owner) if one.is_own]
+    handed = [one for one in entries.tried(work, terms.assignment, owner, trial=trial) if one.is_own]
     if not handed:
         return None
     handed = lateness.settle(work, owner, handed, terms, team=team)
     return sides.of_owner(work, terms, owner, handed, [person])[0]
 
 
-def _write(work: Work, terms: Terms, people: list[PersonId], team: Side | None, own: Side | None) -> None:
+def _both(terms: Terms, people: list[PersonId], team: Side | None, own: Side | None) -> Side:
     both = [side for side in (team, own) if side is not None]
-    summed = _sum(terms, None if team is None else team.counted, None if own is None else own.counted)
-    entries.write(
-        work, terms.assignment, people, summed.counted, own=summed.own,
-        submissions=sum(side.submissions for side in both), is_adjusted=any(side.is_adjusted for side in both),
-    )  # fmt: skip
+    return Side(
+        people,
+        _sum(terms, None if team is None else team.counted, None if own is None else own.counted),
+        any(side.is_adjusted for side in both),
+        sum(side.submissions for side in both),
+        None if own is None else own.counted,
+    )
 
 
-def _sum(terms: Terms, team: Tried | None, own: Tried | None) -> _Sum:
+def _sum(terms: Terms, team: Tried | None, own: Tried | None) -> Tried:
     both = [one for one in (team, own) if one is not None]
     scores = [one.score for one in both if one.score is not None]
     team_points = terms.team_points if team is None else team.max_score
@@ -111,7 +104,7 @@ def _sum(terms: Terms, team: Tried | None, own: Tried | None) -> _Sum:
     mark_given = next((one.given_mark for one in both if one.given_mark is not None), None)
     mark = mark_with(terms.scale, score or 0.0, possible - waiting, mark_given)
     first = both[0]
-    counted = first._replace(
+    return first._replace(
         state=RunState.GRADED if scores else first.state,
         score=score,
         max_score=possible,
@@ -127,4 +120,3 @@ def _sum(terms: Terms, team: Tried | None, own: Tried | None) -> _Sum:
         without_items=round(sum(one for one in without if one is not None), 2) if given else None,
         given_mark=mark_given,
     )
-    return _Sum(counted, own)

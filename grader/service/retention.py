@@ -15,7 +15,7 @@ from grader.service import audit, clearing
 from grader.service.clearing import Cleared
 from grader.storage.blobs import Blobs
 from grader.storage.database import Database, Work
-from grader.storage.repositories import care, courses
+from grader.storage.repositories import care, courses, trials
 from grader.storage.repositories.care import OldWork
 
 _AGE = re.compile(r"(\d{1,5})(d|w|mo|y)")
@@ -59,7 +59,7 @@ def age_of(text: str) -> timedelta:
 
 
 def apply(database: Database, blobs: Blobs, policy: Policy, *, dry_run: bool = False) -> Applied:
-    """Do what the policy says, then clear bytes that nobody names. Audited.
+    """Do what the policy says, let runs of dropped trials go, then clear bytes that nobody names. Audited.
 
     A run of it that is interrupted has done whole owners, and the next one goes on.
 
@@ -79,6 +79,7 @@ def apply(database: Database, blobs: Blobs, policy: Policy, *, dry_run: bool = F
             digests |= _remove(work, still, everything=policy.everything)
         done += still
     ended = 0 if dry_run else _forget_and_note(database, policy, done)
+    digests |= set() if dry_run else _forget_dropped(database)
     cleared = clearing.clear_orphans(database, blobs, dry_run=dry_run)
     removed = Cleared() if dry_run else clearing.let_go(database, blobs, digests)
     return Applied(
@@ -115,6 +116,15 @@ def _remove(work: Work, still: list[OldWork], *, everything: bool) -> set[str]:
     else:
         care.empty(work, chosen)
     return digests
+
+
+def _forget_dropped(database: Database) -> set[str]:
+    """Runs of trials that were dropped, whatever their age; the blobs that they named."""
+    with database.begin() as work:
+        dropped = trials.dropped_runs(work)
+        if dropped:
+            audit.note(work, None, "apply retention", "trials", f"{len(dropped)} runs of dropped trials")
+        return trials.forget(work, dropped)
 
 
 def _forget_and_note(database: Database, policy: Policy, done: list[OldWork]) -> int:

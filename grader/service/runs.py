@@ -76,7 +76,7 @@ def claim(work: Work, *, queues: Sequence[Queue], worker: str, lease_s: float = 
 def _claimed(work: Work, row: StageRow) -> Claim:
     origin = runs.origin_of(work, row.run_id)
     told: list[tuple[ProgressKind, str | None, dict[str, Any]]] = []
-    if runs.begin(work, row.run_id):
+    if runs.begin(work, row.run_id) and not origin.run.is_trial:
         told.append((ProgressKind.RUN, None, {"state": RunState.GRADING.value}))
         entries.say_grading(work, row.assignment_id, origin.submission.id)
     told.append((ProgressKind.STAGE, None, {"stage": row.stage, "state": row.state}))
@@ -225,9 +225,11 @@ def _tell_waiting(work: Work, row: StageRow) -> None:
     events.tell(work, submission, row.run_id, [(ProgressKind.STAGE, None, {"stage": row.stage, "state": "waiting"})])
 
 
-def rerun(work: Work, reader: Reader, submission: Submission) -> GradingRun:
+def rerun(work: Work, reader: Reader, submission: Submission, *, is_fresh: bool = False) -> GradingRun:
     """A new run by the assignment's current spec version, on the live queue.
 
+    Unless `is_fresh`, results of the last graded run are reused where nothing that made them has changed; of one by the
+    same version none, because nothing else can be meant by it.
     Staff with scope grade. A run by that version that still waits is simply the answer instead of another one. Audited.
     Raises NoLongerKept when the submission's bytes are gone.
     """
@@ -247,6 +249,8 @@ def rerun(work: Work, reader: Reader, submission: Submission) -> GradingRun:
             seed=secrets.token_hex(8),
             requested_by=reader.id,
         )
+        if not is_fresh:
+            runs.reuse_last(work, run)
         stages.add(
             work, run_id=run.id, stage=Stage.GATE.value, assignment_id=submission.assignment_id,
             owner=submission.owner, queue=Queue.CPU.value, priority=0, cost=0,
@@ -259,10 +263,12 @@ def rerun(work: Work, reader: Reader, submission: Submission) -> GradingRun:
     return runs.with_results(work, [run], runs.versions(work, [run]))[0]
 
 
-def rerun_all(work: Work, reader: Reader, assignment: OfferedAssignment, *, dry_run: bool = False) -> int:
+def rerun_all(
+    work: Work, reader: Reader, assignment: OfferedAssignment, *, dry_run: bool = False, is_fresh: bool = False
+) -> int:
     """A new run of every owner's counting submission, and of those without any result, on the rerun queue; how many.
 
-    `dry_run` only counts. Staff with scope grade. Audited.
+    `dry_run` only counts. Results are reused as by `rerun`, unless `is_fresh`. Staff with scope grade. Audited.
     """
     reader.require_scope(Scope.GRADE)
     reader.require_staff(CourseId(assignment.course_id))
@@ -277,6 +283,7 @@ def rerun_all(work: Work, reader: Reader, assignment: OfferedAssignment, *, dry_
         spec_version_id=version,
         definition=assignment.spec.definition,
         requested_by=reader.id,
+        is_fresh=is_fresh,
     )
     events.tell_of_runs(work, made)
     audit.note(work, reader, "rerun assignment", f"assignment:{assignment.slug}", f"{len(made)} submissions")
@@ -318,6 +325,7 @@ def _open_again(work: Work, row: StageRow) -> None:
     stages.back_to_waiting(work, row, delay_s=0, problem=row.problem, attempts=row.attempts)
     runs.open_again(work, row.run_id)
     _tell_waiting(work, row)
+    # Of a trial's run, too, it reads what counts without it.
     gradebook.refresh(work, AssignmentId(row.assignment_id), Owner(row.owner))
 
 

@@ -18,12 +18,16 @@ from grader.storage.repositories.lateness import Terms
 
 
 class Side(NamedTuple):
-    """What counts of an owner's work for these people; `submissions` is how many the owner handed in."""
+    """What counts of an owner's work for these people; `submissions` is how many the owner handed in.
+
+    `own` is what of it they have handed in alone.
+    """
 
     people: list[PersonId]
     counted: Tried
     is_adjusted: bool
     submissions: int
+    own: Tried | None = None
 
 
 def of_owner(

@@ -376,6 +376,8 @@ def artifact_for(work: Work, reader: Reader, artifact: str) -> tuple[str, str]:
         raise NotYours(_NO_PICTURE) from error
     assignment = offered_to_owner(work, reader, submission)
     run = runs.with_results(work, [origin.run], {origin.version.id: origin.version})[0]
+    if origin.run.is_trial and not reader.is_staff(submission.course_id):
+        raise NotYours(_NO_PICTURE)
     if not visibility.may_see_check(run, row.check_id, assignment, reader, stages.now(work)):
         raise NotYours(_NO_PICTURE)
     return row.kind, row.blob_sha256

@@ -36,7 +36,7 @@ def shown_run(run: GradingRun, assignment: OfferedAssignment, reader: Reader, no
         score=run.score if is_sum_shown else None,
         mark=run.mark if is_sum_shown else None,
         plan=_shown_plan(run.plan),
-        checks=tuple(replace(check, detail="") for check in run.checks if check.id in visible),
+        checks=tuple(replace(check, detail="", reused_from=None) for check in run.checks if check.id in visible),
         artifacts=tuple(artifact for artifact in run.artifacts if artifact.check in visible),
         stages=(),
         facts={},

@@ -64,18 +64,25 @@ class TestRerun:
         rerun_service.on("GET", f"/submissions/{ID}", a_submission("failed"))
         assert grader("rerun", ID)[0] == 3
 
-    @pytest.mark.parametrize("dry", [True, False])
-    def test_all_of_an_assignment(self, grader, service, dry):
-        service.on("POST", "/assignments/hw1/rerun", Answer({"submissions": 412, "dry_run": dry}, 202))
-        status, out, _ = grader("rerun", "--assignment", "hw1", "--all", *(["--dry-run"] if dry else []))
+    @pytest.mark.parametrize("fresh", [True, False])
+    def test_all_of_an_assignment(self, grader, service, fresh):
+        service.on("POST", "/assignments/hw1/rerun", Answer({"submissions": 412, "dry_run": False}, 202))
+        status, out, _ = grader("rerun", "--assignment", "hw1", "--all", *(["--fresh"] if fresh else []))
         assert status == 0
         assert out.startswith("412 submissions of hw1 ")
-        assert ("would be" in out) == dry
-        assert service.asked[0].json() == {"dry_run": dry}
+        assert service.asked[0].json() == {"dry_run": False, "fresh": fresh}
 
     @pytest.mark.parametrize(
         "arguments",
-        [[], ["--all"], [ID, "--all", "-a", "x"], [ID, "-a", "hw1"], ["-a", "hw1"], [ID, "--dry-run"]],
+        [
+            [],
+            ["--all"],
+            [ID, "--all", "-a", "x"],
+            [ID, "-a", "hw1"],
+            ["-a", "hw1"],
+            [ID, "--dry-run"],
+            ["--all", "-a", "x", "--spec-version", "folder"],
+        ],
     )
     def test_arguments_that_do_not_fit_send_nothing(self, grader, service, arguments):
         status, _, err = grader("rerun", *arguments)

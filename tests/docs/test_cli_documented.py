@@ -45,6 +45,7 @@ def test_there_are_the_commands_we_think_there_are():
         "grader adjust", "grader regrades list", "grader regrades show", "grader regrades ask", "grader regrades withdraw",
         "grader regrades answer", "grader regrades window",
         "grader roster import", "grader roster list", "grader course create", "grader course list", "grader course offer", "grader course gradebook",
+        "grader trial list", "grader trial show", "grader trial publish", "grader trial drop",
         "grader choose", "grader extension give", "grader extension list", "grader extension withdraw",
         "grader late-policy show", "grader late-policy set", "grader late-policy reset",
         "grader webhook add", "grader webhook list", "grader webhook remove", "grader webhook enable", "grader webhook test",

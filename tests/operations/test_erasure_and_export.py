@@ -209,6 +209,7 @@ def test_after_an_erasure_nothing_names_the_person(term, place, grader, tmp_path
     assert [tuple(row) for row in graded] == [(None, "erased says why")]
     assert marks == [None, None]
     assert set(kept_words) == {"As erased says"}
+    with term.database.begin() as work:
         drafted = [tuple(row) for row in work.session.execute(text("SELECT owner, answers, saved_by FROM drafts"))]
     assert [(owner[0], answers, by) for owner, answers, by in drafted] == [("t", {"why": "erased wrote it"}, None)]
     assert told[-1].action == "erase student"

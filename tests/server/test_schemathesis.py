@@ -91,6 +91,7 @@ def seeded(world):
         "adjustment": adjusted.json()["id"],
         "pair": _pair(world),
         **_graded_item(world, graded),
+        "trial": _trial(world),
     }
 
 
@@ -106,6 +107,12 @@ def _graded_item(world, submission):
     grading = ta.post(f"{item}/work/{submission}/gradings", json={"applied": [line]}).json()["id"]
     comment = ta.post(f"{item}/comments", json={"text": "Say why."}).json()["id"]
     return {"item": "B.why", "line": line, "grading": grading, "comment": comment}
+
+
+def _trial(world):
+    """Of the version that judges now; it is never claimed."""
+    path = f"/assignments/{world.assignment.slug}/trials"
+    return world.client("ta").post(path, json={"reason": "To see."}).json()["id"]
 
 
 def _pair(world):

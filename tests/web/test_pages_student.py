@@ -259,13 +259,21 @@ def test_students_reach_no_page_of_the_staff(site, scene, ada):
         "/courses/deep", "/courses/deep/roster", "/courses/deep/gradebook",
         "/courses/deep/gradebook/export", "/assignments/tiny/gradebook", "/assignments/tiny/gradebook/export",
         "/assignments/tiny/statistics", "/assignments/tiny/rerun", f"/assignments/tiny/people/{bob}",
-        "/assignments/tiny/similarity", "/assignments/tiny/similarity/1",
+        "/assignments/tiny/similarity", "/assignments/tiny/similarity/1", "/assignments/tiny/trials/1",
+        "/assignments/tiny/trials/1/csv",
     ):  # fmt: skip
         answer = ada.get(path)
         assert answer.status_code == 403, path
         assert "Noyce" not in answer.text
-    for path in ("/assignments/tiny/rerun", f"/assignments/tiny/people/{bob}/override", "/courses/deep/roster"):
-        fields = {"score": "5", "reason": "x", "content": "email,name\nx@example.org,X\n", "apply": "1"}
+    for path in ("/assignments/tiny/rerun", f"/assignments/tiny/people/{bob}/override", "/courses/deep/roster",
+                 "/assignments/tiny/trials", "/assignments/tiny/trials/1/publish", "/assignments/tiny/trials/1/drop"):  # fmt: skip
+        fields = {
+            "submissions": "all",
+            "score": "5",
+            "reason": "x",
+            "content": "email,name\nx@example.org,X\n",
+            "apply": "1",
+        }
         assert ada.submit(path, **fields).status_code == 403, path
 
 
@@ -304,6 +312,7 @@ def test_every_form_that_changes_something_needs_the_token_of_the_session(site, 
     for path in (
         "/sign-out", "/tokens", "/tokens/1/revoke", f"/submissions/{receipt.id}/rerun", "/assignments/tiny/rerun",
         f"/assignments/tiny/people/{bob}/override", f"/assignments/tiny/people/{bob}/withdraw", "/courses/deep/roster",
+        "/assignments/tiny/trials", "/assignments/tiny/trials/1/publish", "/assignments/tiny/trials/1/drop",
     ):  # fmt: skip
         for csrf in ("", "wrong", site.browser(ADA, scene).csrf):
             answer = ines.post(path, data={"csrf": csrf, "score": "1", "reason": "x", "name": "x", "scope": "read"})

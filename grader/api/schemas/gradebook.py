@@ -88,7 +88,10 @@ class NewOverride(Request):
 
 
 class MassRerun(Request):
+    """`dry_run` only counts; what would change, a trial tells. `fresh`: no result is reused."""
+
     dry_run: StrictBool = False
+    fresh: StrictBool = False
 
 
 class MassRerunAnswer(Answer):

@@ -48,7 +48,10 @@ class CheckAnswer(Answer):
 
 
 class StaffCheckAnswer(CheckAnswer):
+    """`reused_from` is the run that came to the result, where nothing that made it has changed since."""
+
     detail: str
+    reused_from: str | None = None
 
 
 class PartAnswer(Answer):
@@ -161,7 +164,9 @@ def _judged(result: CheckResult, artifacts: Sequence[StoredArtifact], *, for_sta
             for artifact in artifacts
         ],
     )
-    return StaffCheckAnswer(**dict(answer), detail=result.detail) if for_staff else answer
+    if not for_staff:
+        return answer
+    return StaffCheckAnswer(**dict(answer), detail=result.detail, reused_from=result.reused_from)
 
 
 def _waiting(definition: CheckDefinition, *, withheld: bool, for_staff: bool) -> CheckAnswer:

@@ -19,8 +19,21 @@ def rerun(
         str | None, typer.Option("--assignment", "-a", metavar="SLUG", help="With --all: the assignment.")
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="Every student's counting submission.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="With --all: only count them.")] = False,
-    no_wait: Annotated[bool, typer.Option("--no-wait", help="With ID: do not wait for the result.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --all: try it and show what would change; nothing is published.")
+    ] = False,
+    spec_version: Annotated[
+        str,
+        typer.Option(
+            "--spec-version",
+            metavar="VERSION",
+            help="With --dry-run: a kept version, or `folder` for the service's folder.",
+        ),
+    ] = "",
+    every: Annotated[bool, typer.Option("--every", help="With --dry-run: also submissions that do not count.")] = False,
+    reason: Annotated[str, typer.Option("--reason", metavar="WHY", help="With --dry-run: why; it is kept.")] = "",
+    fresh: Annotated[bool, typer.Option("--fresh", help="Run every check, also those that could be reused.")] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait for the results.")] = False,
     as_json: Json = False,
     url: Url = None,
     token: Token = None,
@@ -31,36 +44,45 @@ def rerun(
     """
     if (submission is None) == (not all_) or (all_ and assignment is None) or (submission and (assignment or dry_run)):
         raise BadArguments("Name one submission, or give --assignment SLUG --all.")
+    if (spec_version or every or reason) and not dry_run:
+        raise BadArguments("--spec-version, --every and --reason go with --all --dry-run.")
     from grader.cli.client.service import LONG_PATIENCE_S
 
     with service_at(url, token, patience_s=LONG_PATIENCE_S) as service:
-        if submission is None:
-            _rerun_all(service, str(assignment), dry_run=dry_run, as_json=as_json)
+        if submission is not None:
+            raise typer.Exit(_rerun_one(service, submission, wait=not no_wait, fresh=fresh, as_json=as_json))
+        if dry_run:
+            from grader.cli.client.trials import try_all
+
+            wanted = {
+                "spec_version": spec_version, "submissions": "all" if every else "counting", "fresh": fresh,
+                "reason": reason or "grader rerun --dry-run",
+            }  # fmt: skip
+            try_all(service, str(assignment), wanted, wait=not no_wait, as_json=as_json)
         else:
-            raise typer.Exit(_rerun_one(service, submission, wait=not no_wait, as_json=as_json))
+            _rerun_all(service, str(assignment), fresh=fresh, as_json=as_json)
 
 
-def _rerun_all(service: Service, assignment: str, *, dry_run: bool, as_json: bool) -> None:
+def _rerun_all(service: Service, assignment: str, *, fresh: bool, as_json: bool) -> None:
     from grader.cli.client.submit import in_path
 
-    answer = service.post(f"/assignments/{in_path(assignment)}/rerun", {"dry_run": dry_run})
+    answer = service.post(f"/assignments/{in_path(assignment)}/rerun", {"dry_run": False, "fresh": fresh})
     if as_json:
         print_json(answer)
         return
     count = int(answer.get("submissions") or 0)
     what = "submission" if count == 1 else "submissions"
-    done = "would be judged again" if dry_run else "will be judged again when nothing else waits"
-    _say(f"{count} {what} of {assignment} {done}.")
+    _say(f"{count} {what} of {assignment} will be judged again when nothing else waits.")
 
 
-def _rerun_one(service: Service, submission: str, *, wait: bool, as_json: bool) -> int:
+def _rerun_one(service: Service, submission: str, *, wait: bool, fresh: bool, as_json: bool) -> int:
     """Its exit status."""
     from grader.cli.client.service import object_of
     from grader.cli.client.submit import exit_of_state, in_path, wait_for
 
     path = f"/submissions/{in_path(submission)}"
     # Sent twice it finds the run that waits already.
-    run = object_of(service.send("POST", f"{path}/rerun", again=True))
+    run = object_of(service.send("POST", f"{path}/rerun", params={"fresh": "true"} if fresh else None, again=True))
     if not wait:
         print_json(run) if as_json else _say(f"Run {run.get('id')} waits to be graded.")
         return 0

@@ -3,8 +3,8 @@
 from grader.storage.models.adjustments import AdjustmentRow, RegradeRow
 from grader.storage.models.assignments import AssignmentRow, SpecVersionRow
 from grader.storage.models.base import Base
-from grader.storage.models.items import CommentRow, GivenMarkRow, GradingClaimRow, GradingRow, RubricRow
 from grader.storage.models.drafts import DraftRow
+from grader.storage.models.items import CommentRow, GivenMarkRow, GradingClaimRow, GradingRow, RubricRow
 from grader.storage.models.late import ChoiceRow, ExtensionRow, LatePolicyRow
 from grader.storage.models.notices import DeliveryRow, MailRefusalRow, NoticeRow, WebhookRow
 from grader.storage.models.people import (
@@ -28,6 +28,7 @@ from grader.storage.models.runs import (
 from grader.storage.models.similarity import ComparisonRow, FingerprintRow, SimilarPairRow
 from grader.storage.models.submissions import AuditEventRow, GradebookEntryRow, OverrideRow, SubmissionRow
 from grader.storage.models.support import SchemaSupportRow
+from grader.storage.models.trials import TrialRow
 
 __all__ = [
     "AdjustmentRow",
@@ -68,6 +69,7 @@ __all__ = [
     "SubmissionRow",
     "TeamRow",
     "TokenRow",
+    "TrialRow",
     "WebhookRow",
     "WorkerRow",
 ]

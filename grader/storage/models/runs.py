@@ -15,13 +15,18 @@ _EMPTY_OBJECT = text("'{}'::jsonb")
 
 
 class RunRow(Base):
-    """One judging of one submission by one spec version. Added, finished once, never changed afterwards."""
+    """One judging of one submission by one spec version. Added, finished once, never changed afterwards.
+
+    While `is_trial` it is nobody's but the trial's: whoever reads runs leaves such out. `reuse_from` is the run whose
+    results are taken where nothing that made them has changed; neither it nor a result's `reused_from` is held to.
+    """
 
     __tablename__ = "runs"
     __table_args__ = (
         Index(None, "submission_id", "created_at"),
         # What is under way or failed is a handful among all that were ever graded.
         Index("ix_runs_open", "state", postgresql_where=text("state in ('waiting', 'grading', 'failed')")),
+        Index("ix_runs_trial", "trial_id", postgresql_where=text("trial_id IS NOT NULL")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -43,6 +48,9 @@ class RunRow(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    trial_id: Mapped[int | None] = mapped_column(ForeignKey("trials.id"))
+    is_trial: Mapped[bool] = mapped_column(server_default=false())
+    reuse_from: Mapped[UUID | None]
 
 
 class EndedRunsRow(Base):
@@ -58,8 +66,8 @@ class EndedRunsRow(Base):
 class StageRow(Base):
     """A claimable piece of a run; `turn` is its place in an order that is fair to all owners.
 
-    `lease_*` belong to who claimed it. `priority` is 0 for live work and 1 for mass reruns. All times are the
-    database's own clock.
+    `lease_*` belong to who claimed it. `priority` is 0 for live work, 1 for mass reruns and 2 for trials. All times are
+    the database's own clock.
     """
 
     __tablename__ = "run_stages"
@@ -101,7 +109,7 @@ class StageRow(Base):
 
 
 class CheckResultRow(Base):
-    """`position` is the order in which results came; `detail` is for staff only."""
+    """`position` is the order in which results came; `detail` and `reused_from` (whose result it is) are for staff."""
 
     __tablename__ = "check_results"
 
@@ -119,6 +127,7 @@ class CheckResultRow(Base):
     detail: Mapped[str] = mapped_column(server_default="")
     output: Mapped[str] = mapped_column(server_default="")
     seconds: Mapped[float] = mapped_column(server_default="0")
+    reused_from: Mapped[UUID | None]
 
 
 class ArtifactRow(Base):

@@ -52,6 +52,21 @@ def has_spec(work: Work, spec_slug: str, version: str) -> bool:
     return work.session.scalar(select(SpecVersionRow.id).filter_by(spec_slug=spec_slug, version=version)) is not None
 
 
+def spec_called(work: Work, spec_slug: str, version: str) -> SpecVersion:
+    """A version that is kept."""
+    return _spec(work.session.scalars(_version(spec_slug, version)).one())
+
+
+def spec_by_id(work: Work, identity: int) -> SpecVersion:
+    return _spec(work.session.get_one(SpecVersionRow, identity))
+
+
+def spec_versions(work: Work, spec_slug: str) -> list[SpecVersion]:
+    """Every version that is kept of a spec, newest first."""
+    query = select(SpecVersionRow).where(SpecVersionRow.spec_slug == spec_slug)
+    return [_spec(row) for row in work.session.scalars(query.order_by(SpecVersionRow.id.desc()))]
+
+
 def has_specs(work: Work) -> bool:
     """Whether any spec was ever published."""
     return work.session.execute(select(SpecVersionRow.id).limit(1)).first() is not None

@@ -42,8 +42,9 @@ def offers_gpu_work(work: Work) -> bool:
 def failed_runs(work: Work, limit: int) -> list[str]:
     """Submissions whose newest run failed by our fault, newest first."""
     query = text("""
-        SELECT r.submission_id FROM runs r WHERE r.state = 'failed' AND NOT EXISTS (
-            SELECT FROM runs later WHERE later.submission_id = r.submission_id AND later.created_at > r.created_at)
+        SELECT r.submission_id FROM runs r WHERE r.state = 'failed' AND NOT r.is_trial AND NOT EXISTS (
+            SELECT FROM runs later WHERE later.submission_id = r.submission_id AND later.created_at > r.created_at
+            AND NOT later.is_trial)
         ORDER BY r.created_at DESC LIMIT :limit
     """)
     return [str(found) for found in work.session.execute(query, {"limit": limit}).scalars()]

@@ -30,10 +30,10 @@ _PUBLISHED = (RunState.GRADED.value, RunState.REJECTED.value)
 class Tried(NamedTuple):
     """A submission with the run that speaks for it: the newest that came to an end, else the newest.
 
-    `is_own` says that it is a member's own, for parts that each hands in alone; `parts` are those that its run judges, None
-    for all. `late_days` as they are kept; `beyond_days` and `penalty` (points) are somebody's to fill in, and `score` with
-    them; so is what persons gave for items. `without_items` is the score without that, and `waiting_points` what is still
-    waiting of `max_score`.
+    `is_own` says that it is a member's own, for parts that each hands in alone; `parts` are those that its run judges,
+    None for all. `late_days` as they are kept; `beyond_days` and `penalty` (points) are somebody's to fill in, and
+    `score` with them; so is what persons gave for items. `without_items` is the score without that, and
+    `waiting_points` what is still waiting of `max_score`.
     """
 
     submission: UUID
@@ -82,9 +82,12 @@ def counting(work: Work, assignment: AssignmentId) -> Counting:
     return Counting(work.session.execute(select(AssignmentRow.counting).filter_by(id=assignment)).scalar_one())
 
 
-def tried(work: Work, assignment: AssignmentId, owner: Owner) -> list[Tried]:
-    """Every submission of the owner, oldest first."""
+def tried(work: Work, assignment: AssignmentId, owner: Owner, *, trial: int | None = None) -> list[Tried]:
+    """Every submission of the owner, oldest first; with a trial as if its runs had been published."""
     is_published = RunRow.state.in_(_PUBLISHED)
+    speaks = ~RunRow.is_trial
+    if trial is not None:
+        speaks |= and_(RunRow.trial_id == trial, is_published)
     query = (
         select(
             SubmissionRow.id,
@@ -99,13 +102,13 @@ def tried(work: Work, assignment: AssignmentId, owner: Owner) -> list[Tried]:
             RunRow.parts,
             SubmissionRow.is_own,
         )
-        .outerjoin(RunRow, RunRow.submission_id == SubmissionRow.id)
+        .outerjoin(RunRow, and_(RunRow.submission_id == SubmissionRow.id, speaks))
         .where(SubmissionRow.assignment_id == assignment, SubmissionRow.owner == owner)
         .ext(distinct_on(SubmissionRow.received_at, SubmissionRow.id))
         .order_by(
             SubmissionRow.received_at,
             SubmissionRow.id,
-            case((is_published, 0), else_=1),
+            case((RunRow.is_trial, 0), (is_published, 1), else_=2),
             RunRow.created_at.desc(),
             RunRow.id,
         )

@@ -81,6 +81,7 @@ _STILL_NAMED = """
         OR EXISTS (SELECT FROM rubric_items WHERE made_by = :person)
         OR EXISTS (SELECT FROM comment_bank WHERE made_by = :person)
         OR EXISTS (SELECT FROM runs WHERE requested_by = :person)
+        OR EXISTS (SELECT FROM trials WHERE begun_by = :person OR ended_by = :person)
         OR EXISTS (SELECT FROM audit_events WHERE person_id = :person)
         OR EXISTS (SELECT FROM webhooks WHERE created_by = :person)
 """

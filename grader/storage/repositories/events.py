@@ -9,7 +9,7 @@ from grader.domain.grading import ProgressEvent, ProgressKind
 from grader.domain.ids import CheckId, RunId, SubmissionId
 from grader.storage.announcements import CHANNEL
 from grader.storage.database import Work
-from grader.storage.models import ProgressEventRow, SubmissionRow
+from grader.storage.models import ProgressEventRow, RunRow, SubmissionRow
 
 
 def tell(
@@ -17,9 +17,10 @@ def tell(
 ) -> None:
     """Append (kind, check, body) events and announce them with the commit.
 
-    The submission's row is locked first: two writers cannot commit ids in another order than they were given.
+    The submission's row is locked first: two writers cannot commit ids in another order than they were given. Of the
+    run of a trial nothing is told: whoever watches a submission may be its student.
     """
-    if not events:
+    if not events or work.session.scalar(select(RunRow.is_trial).where(RunRow.id == run)):
         return
     work.session.execute(select(SubmissionRow.id).where(SubmissionRow.id == submission).with_for_update())
     rows = [

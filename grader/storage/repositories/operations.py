@@ -37,7 +37,8 @@ def waiting(work: Work) -> list[WaitingStages]:
 
 def runs_by_state(work: Work) -> dict[str, int]:
     """What is open or failed is counted by its partial index, the rest was counted when it ended."""
-    still = select(RunRow.state, func.count().label("runs")).where(RunRow.state.in_(_STILL)).group_by(RunRow.state)
+    still = select(RunRow.state, func.count().label("runs")).where(RunRow.state.in_(_STILL), ~RunRow.is_trial)
+    still = still.group_by(RunRow.state)
     ended = select(EndedRunsRow.state, func.sum(EndedRunsRow.runs).label("runs")).group_by(EndedRunsRow.state)
     return {row.state: int(row.runs) for row in work.session.execute(union_all(still, ended))}
 

@@ -66,6 +66,11 @@ _QUERIES = {
                    r.target_id, r.title, r.reason, r.state, r.asked_at, r.answered_at, r.answer
                    FROM regrade_requests r JOIN assignments a ON a.id = r.assignment_id
                    WHERE r.person_id = :person OR r.submission_id = ANY(:submissions) ORDER BY r.id""",
+    "trials": """SELECT a.slug AS assignment, t.state, t.begun_by = :person AS begun_by_me,
+                 CASE WHEN t.begun_by = :person THEN t.reason ELSE '' END AS reason, t.begun_at,
+                 CASE WHEN t.ended_by = :person THEN t.ended_reason ELSE '' END AS ended_reason, t.ended_at
+                 FROM trials t JOIN assignments a ON a.id = t.assignment_id
+                 WHERE t.begun_by = :person OR t.ended_by = :person ORDER BY t.id""",
     "submissions": """SELECT s.id, a.slug AS assignment, s.owner, s.person_id = :person AS handed_in_by_me, s.number,
                       s.file_name, s.sha256, s.size_bytes, s.answers_sha256, s.late_days, s.idempotency_key,
                       s.received_at, s.removed_at, s.is_own
@@ -79,15 +84,15 @@ _QUERIES = {
     "runs": """SELECT r.id, r.submission_id, v.version AS spec_version, r.reason, r.state, r.score, r.max_score,
                r.mark_value, r.mark_label, r.message, r.notes, r.facts, r.created_at, r.started_at, r.finished_at,
                r.parts FROM runs r JOIN spec_versions v ON v.id = r.spec_version_id
-               WHERE r.submission_id = ANY(:submissions) ORDER BY r.created_at, r.id""",
+               WHERE r.submission_id = ANY(:submissions) AND NOT r.is_trial ORDER BY r.created_at, r.id""",
     "stages": """SELECT run_id, stage, state, attempts, problem, created_at, started_at, finished_at FROM run_stages
-                  WHERE run_id IN (SELECT id FROM runs WHERE submission_id = ANY(:submissions))
+                  WHERE run_id IN (SELECT id FROM runs WHERE submission_id = ANY(:submissions) AND NOT is_trial)
                  ORDER BY run_id, created_at""",
     "results": """SELECT * FROM check_results
-                  WHERE run_id IN (SELECT id FROM runs WHERE submission_id = ANY(:submissions))
+                  WHERE run_id IN (SELECT id FROM runs WHERE submission_id = ANY(:submissions) AND NOT is_trial)
                   ORDER BY run_id, position""",
     "artifacts": """SELECT * FROM artifacts
-                    WHERE run_id IN (SELECT id FROM runs WHERE submission_id = ANY(:submissions))
+                    WHERE run_id IN (SELECT id FROM runs WHERE submission_id = ANY(:submissions) AND NOT is_trial)
                     ORDER BY run_id, check_id, name""",
     "events": "SELECT * FROM progress_events WHERE submission_id = ANY(:submissions) ORDER BY id",
     "fingerprints": """SELECT submission_id, pieces, problem, is_cut, made_at FROM fingerprints

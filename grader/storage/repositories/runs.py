@@ -28,6 +28,7 @@ from grader.storage.plain_text import keepable
 
 _RESULT_FIELDS = (
     "part", "title", "stage", "status", "points", "max_points", "visibility", "message", "detail", "output", "seconds",
+    "reused_from",
 )  # fmt: skip
 
 
@@ -86,6 +87,15 @@ def add_by_current_spec(
     return row
 
 
+def reuse_last(work: Work, run: RunRow) -> None:
+    """Let a new run reuse results of its submission's last graded run, if that was by another spec version."""
+    graded = select(RunRow).where(RunRow.submission_id == run.submission_id, RunRow.state == "graded", ~RunRow.is_trial)
+    last = work.session.scalars(graded.order_by(RunRow.created_at.desc()).limit(1)).first()
+    if last is not None and last.spec_version_id != run.spec_version_id:
+        run.reuse_from = last.id
+        work.session.flush()
+
+
 def origin_of(work: Work, run_id: UUID) -> RunWithItsOrigin:
     query = (
         select(RunRow, SubmissionRow, SpecVersionRow, AssignmentRow)
@@ -117,7 +127,10 @@ def change(work: Work, run_id: UUID, **values: Any) -> None:
 def was_published_before(work: Work, submission: UUID, run: UUID) -> bool:
     """Whether another run of the submission has come to a result that its student reads."""
     query = select(RunRow.id).where(
-        RunRow.submission_id == submission, RunRow.id != run, RunRow.state.in_(("graded", "rejected"))
+        RunRow.submission_id == submission,
+        RunRow.id != run,
+        ~RunRow.is_trial,
+        RunRow.state.in_(("graded", "rejected")),
     )
     return work.session.scalar(query.limit(1)) is not None
 
@@ -153,6 +166,7 @@ def keep_results(work: Work, run_id: UUID, results: Iterable[CheckResult]) -> No
 def _result_row(run_id: UUID, position: int, result: CheckResult) -> dict[str, Any]:
     row = {name: getattr(result, name) for name in _RESULT_FIELDS}
     row |= {"stage": result.stage.value, "status": result.status.value, "visibility": result.visibility.value}
+    row["reused_from"] = None if result.reused_from is None else UUID(result.reused_from)
     kept: dict[str, Any] = keepable(row)
     return kept | {"run_id": run_id, "check_id": str(result.id), "position": position}
 
@@ -195,24 +209,35 @@ def results_of(work: Work, runs: Sequence[UUID]) -> dict[UUID, list[CheckResult]
                 id=CheckId(row.check_id), part=PartId(row.part), title=row.title, status=CheckStatus(row.status),
                 points=row.points, max_points=row.max_points, visibility=Visibility(row.visibility),
                 stage=Stage(row.stage), message=row.message, detail=row.detail, output=row.output, seconds=row.seconds,
+                reused_from=None if row.reused_from is None else RunId(str(row.reused_from)),
             )
         )  # fmt: skip
     return found
 
 
 def of_submission(work: Work, submission: UUID) -> list[RunRow]:
-    """Newest first."""
-    query = select(RunRow).where(RunRow.submission_id == submission).order_by(RunRow.created_at.desc(), RunRow.id)
+    """Newest first; no trial's."""
+    query = (
+        select(RunRow)
+        .where(RunRow.submission_id == submission, ~RunRow.is_trial)
+        .order_by(RunRow.created_at.desc(), RunRow.id)
+    )
     return list(work.session.scalars(query))
 
 
 def of_submissions(work: Work, submissions: Sequence[UUID]) -> dict[UUID, list[RunRow]]:
-    """Newest first, for each."""
+    """Newest first, for each; no trial's."""
     found: dict[UUID, list[RunRow]] = {submission: [] for submission in submissions}
-    query = select(RunRow).where(RunRow.submission_id.in_(submissions)).order_by(RunRow.created_at.desc(), RunRow.id)
+    query = select(RunRow).where(RunRow.submission_id.in_(submissions), ~RunRow.is_trial)
+    query = query.order_by(RunRow.created_at.desc(), RunRow.id)
     for row in work.session.scalars(query):
         found[row.submission_id].append(row)
     return found
+
+
+def of_ids(work: Work, identities: Sequence[UUID]) -> list[RunRow]:
+    """These runs, whosever they are."""
+    return list(work.session.scalars(select(RunRow).where(RunRow.id.in_(identities))))
 
 
 def without_results(rows: Sequence[RunRow], plans: dict[int, SpecVersionRow]) -> list[GradingRun]:

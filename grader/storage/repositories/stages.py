@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 
 from grader.domain.assignment import Assignment
 from grader.storage.database import Work
-from grader.storage.models import AssignmentRow, RunRow, StageRow, SubmissionRow, WorkerRow
+from grader.storage.models import AssignmentRow, RunRow, StageRow, SubmissionRow, TrialRow, WorkerRow
 from grader.storage.plain_text import keepable
 
 _now = func.clock_timestamp
@@ -173,8 +173,8 @@ def expired(work: Work, limit: int) -> list[StageRow]:
 def failed_and_due(work: Work, again_s: Sequence[float], after_tries: int, limit: int) -> list[StageRow]:
     """Stages that used up their tries and whose next one is due, locked; those another sweep has are skipped.
 
-    `again_s[n]` is the pause in seconds after `after_tries + n` tries. Only of a submission's newest run, and not of
-    one whose bytes are gone.
+    `again_s[n]` is the pause in seconds after `after_tries + n` tries. Only of a submission's newest run and of trials
+    that are open, and not of a submission whose bytes are gone.
     """
     newer = aliased(RunRow)
     if not again_s:
@@ -190,7 +190,12 @@ def failed_and_due(work: Work, again_s: Sequence[float], after_tries: int, limit
             StageRow.attempts.in_(pauses),
             StageRow.finished_at + case(pauses, value=StageRow.attempts) <= _now(),
             SubmissionRow.removed_at.is_(None),
-            ~exists().where(newer.submission_id == RunRow.submission_id, newer.created_at > RunRow.created_at),
+            ~exists().where(
+                newer.submission_id == RunRow.submission_id,
+                newer.created_at > RunRow.created_at,
+                newer.is_trial == RunRow.is_trial,
+            ),
+            ~RunRow.is_trial | exists().where(TrialRow.id == RunRow.trial_id, TrialRow.state == "open"),
         )
         .order_by(StageRow.finished_at)
         .limit(limit)
@@ -245,7 +250,13 @@ def median_seconds(work: Work, assignment_id: int, stage: str) -> float | None:
     """Of the last fifty such stages of the assignment, as measured from claim to end."""
     recent = (
         select((func.extract("epoch", StageRow.finished_at - StageRow.started_at)).label("seconds"))
-        .where(StageRow.assignment_id == assignment_id, StageRow.stage == stage, StageRow.state == "done")
+        .join(RunRow, RunRow.id == StageRow.run_id)
+        .where(
+            StageRow.assignment_id == assignment_id,
+            StageRow.stage == stage,
+            StageRow.state == "done",
+            ~RunRow.is_trial,
+        )
         .order_by(StageRow.finished_at.desc())
         .limit(50)
         .subquery()
@@ -282,43 +293,88 @@ def is_heard_of(work: Work, prefix: str) -> bool:
     return work.session.execute(query.limit(1)).scalar_one_or_none() is not None
 
 
+# What a mass rerun and a trial take: what counts for somebody, and what has no result yet.
+CHOSEN = """
+    s.assignment_id = :assignment AND s.removed_at IS NULL AND (
+        s.id IN (SELECT e.submission_id FROM gradebook_entries e WHERE e.assignment_id = :assignment
+                 UNION SELECT e.own_submission_id FROM gradebook_entries e WHERE e.assignment_id = :assignment)
+        OR NOT EXISTS (SELECT FROM runs r WHERE r.submission_id = s.id AND NOT r.is_trial
+                       AND r.state IN ('graded', 'rejected')))
+"""
+# Where one by this very spec version is under way nothing is added; by another it says nothing of what this one will.
+_NOT_UNDER_WAY = """
+    NOT EXISTS (SELECT FROM runs r WHERE r.submission_id = s.id AND NOT r.is_trial
+                AND r.state IN ('waiting', 'grading') AND r.spec_version_id = :version)
+"""
+_LAST_GRADED = """
+    SELECT last.id FROM runs last WHERE last.submission_id = s.id AND NOT last.is_trial AND last.state = 'graded'
+    AND last.created_at = (SELECT max(r.created_at) FROM runs r
+                           WHERE r.submission_id = s.id AND NOT r.is_trial AND r.state = 'graded')
+"""
+
+
 def add_reruns(
-    work: Work, *, assignment_id: int, spec_version_id: int, definition: Assignment, requested_by: int
+    work: Work,
+    *,
+    assignment_id: int,
+    spec_version_id: int,
+    definition: Assignment,
+    requested_by: int,
+    is_fresh: bool = False,
 ) -> list[UUID]:
     """A mass rerun in one statement: a run and a gate stage for every owner's counting or scoreless submission.
 
-    Not where one by this very spec version is under way; by another it says nothing of what this one will.
+    Unless `is_fresh`, each may reuse results of its submission's last graded run, if that was by another spec version.
     """
-    chosen = text("""
-        WITH counting AS (
-            SELECT submission_id FROM gradebook_entries WHERE assignment_id = :assignment
-            UNION SELECT own_submission_id FROM gradebook_entries WHERE assignment_id = :assignment
-        ), fresh AS (
-            INSERT INTO runs (id, submission_id, spec_version_id, reason, requested_by, seed, max_score, parts)
+    return add_chosen(
+        work, f"{CHOSEN} AND {_NOT_UNDER_WAY}", assignment_id=assignment_id, spec_version_id=spec_version_id,
+        definition=definition, requested_by=requested_by, is_fresh=is_fresh,
+    )  # fmt: skip
+
+
+def add_chosen(
+    work: Work, those: str, *, assignment_id: int, spec_version_id: int, definition: Assignment, requested_by: int,
+    is_fresh: bool,
+) -> list[UUID]:  # fmt: skip
+    """A mass rerun of every submission that the condition `those` on `s` holds for."""
+    return _add(
+        work, those, f"{_LAST_GRADED} AND last.spec_version_id <> :version LIMIT 1",
+        definition, assignment=assignment_id, version=spec_version_id, person=requested_by, fresh=is_fresh,
+        priority=1, trial=None,
+    )  # fmt: skip
+
+
+def add_trial_runs(work: Work, trial: TrialRow, those: str, *, definition: Assignment, requested_by: int) -> list[UUID]:
+    """Runs of a trial for every submission that the condition `those` on `s` holds for, behind all else that waits."""
+    return _add(
+        work, those, f"{_LAST_GRADED} LIMIT 1", definition, assignment=trial.assignment_id,
+        version=trial.spec_version_id, person=requested_by, fresh=trial.is_fresh, priority=2, trial=trial.id,
+    )  # fmt: skip
+
+
+def _add(work: Work, those: str, reuse: str, definition: Assignment, **values: object) -> list[UUID]:
+    statement = text(f"""
+        WITH fresh AS (
+            INSERT INTO runs (id, submission_id, spec_version_id, reason, requested_by, seed, max_score, parts,
+                              trial_id, is_trial, reuse_from)
             SELECT gen_random_uuid(), s.id, :version, 'mass-rerun', :person, md5(random()::text || s.id),
-                   (k.kind ->> 'points')::double precision, nullif(k.kind -> 'parts', 'null'::jsonb)
+                   (k.kind ->> 'points')::double precision, nullif(k.kind -> 'parts', 'null'::jsonb),
+                   CAST(:trial AS integer), CAST(:trial AS integer) IS NOT NULL,
+                   CASE WHEN CAST(:fresh AS boolean) THEN NULL ELSE ({reuse}) END
             FROM submissions s CROSS JOIN LATERAL (SELECT CAST(:kinds AS jsonb) -> CASE WHEN s.is_own THEN 'own'
                  WHEN s.owner LIKE 't%' THEN 'team' ELSE 'alone' END AS kind) k
-            WHERE s.assignment_id = :assignment AND s.removed_at IS NULL AND (
-                s.id IN (SELECT submission_id FROM counting)
-                OR NOT EXISTS (SELECT 1 FROM runs r WHERE r.submission_id = s.id AND r.state IN ('graded', 'rejected'))
-            ) AND NOT EXISTS (
-                SELECT 1 FROM runs r WHERE r.submission_id = s.id AND r.state IN ('waiting', 'grading')
-                AND r.spec_version_id = :version
-            )
+            WHERE {those}
             RETURNING id, submission_id
         )
         INSERT INTO run_stages (run_id, stage, assignment_id, owner, queue, priority, turn)
-        SELECT fresh.id, 'gate', :assignment, s.owner, 'rerun', 1,
+        SELECT fresh.id, 'gate', :assignment, s.owner, 'rerun', :priority,
                extract(epoch FROM clock_timestamp())::bigint
                + :handicap * row_number() OVER (PARTITION BY s.owner ORDER BY s.received_at)
         FROM fresh JOIN submissions s ON s.id = fresh.submission_id
         RETURNING run_id
-    """)
-    values: dict[str, Any] = {"assignment": assignment_id, "version": spec_version_id, "person": requested_by}
-    values["kinds"] = json.dumps({name: _judged(definition, name) for name in ("own", "team", "alone")})
-    values["handicap"] = HANDICAP_S
-    return list(work.session.scalars(chosen, values))
+    """)  # noqa: S608  # of this module's own words alone
+    kinds = json.dumps({name: _judged(definition, name) for name in ("own", "team", "alone")})
+    return list(work.session.scalars(statement, {**values, "kinds": kinds, "handicap": HANDICAP_S}))
 
 
 def _judged(definition: Assignment, whose: str) -> dict[str, Any]:
@@ -328,17 +384,7 @@ def _judged(definition: Assignment, whose: str) -> dict[str, Any]:
 
 def rerun_count(work: Work, assignment_id: int, spec_version_id: int) -> int:
     """How many runs `add_reruns` would make."""
-    query = text("""
-        SELECT count(*) FROM submissions s
-        WHERE s.assignment_id = :assignment AND s.removed_at IS NULL AND (
-            s.id IN (SELECT submission_id FROM gradebook_entries WHERE assignment_id = :assignment
-                     UNION SELECT own_submission_id FROM gradebook_entries WHERE assignment_id = :assignment)
-            OR NOT EXISTS (SELECT 1 FROM runs r WHERE r.submission_id = s.id AND r.state IN ('graded', 'rejected'))
-        ) AND NOT EXISTS (
-            SELECT 1 FROM runs r WHERE r.submission_id = s.id AND r.state IN ('waiting', 'grading')
-            AND r.spec_version_id = :version
-        )
-    """)
+    query = text(f"SELECT count(*) FROM submissions s WHERE {CHOSEN} AND {_NOT_UNDER_WAY}")  # noqa: S608  # as above
     return int(work.session.execute(query, {"assignment": assignment_id, "version": spec_version_id}).scalar_one())
 
 
@@ -351,6 +397,7 @@ def waiting_run(work: Work, submission: UUID) -> RunRow | None:
         .where(
             RunRow.submission_id == submission,
             RunRow.state == "waiting",
+            ~RunRow.is_trial,
             RunRow.spec_version_id == AssignmentRow.spec_version_id,
         )
         .order_by(RunRow.created_at.desc())

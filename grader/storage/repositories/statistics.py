@@ -145,7 +145,7 @@ _FLAKY = text("""
             SELECT runs.id, runs.submission_id, runs.spec_version_id,
                    count(*) OVER (PARTITION BY runs.submission_id, runs.spec_version_id) AS times
             FROM runs JOIN submissions ON submissions.id = runs.submission_id
-            WHERE submissions.assignment_id = :assignment AND runs.state = 'graded'
+            WHERE submissions.assignment_id = :assignment AND runs.state = 'graded' AND NOT runs.is_trial
         ) AS graded WHERE times > 1
     ), judged AS (
         SELECT repeated.submission_id, repeated.spec_version_id, results.check_id,
@@ -153,7 +153,7 @@ _FLAKY = text("""
                count(*) FILTER (WHERE results.status = 'passed') AS passed,
                min(results.status) <> max(results.status) AS differs
         FROM repeated JOIN check_results AS results ON results.run_id = repeated.id
-        WHERE results.status <> 'skipped'
+        WHERE results.status <> 'skipped' AND results.reused_from IS NULL
         GROUP BY repeated.submission_id, repeated.spec_version_id, results.check_id
         HAVING count(*) > 1
     )
@@ -183,7 +183,8 @@ _REACHED = text("""
                min(received_at) OVER (PARTITION BY owner) AS first_at
         FROM submissions LEFT JOIN LATERAL (
             SELECT score >= max_score - 1e-9 AS is_full FROM runs
-            WHERE runs.submission_id = submissions.id AND state = 'graded' ORDER BY created_at DESC LIMIT 1
+            WHERE runs.submission_id = submissions.id AND state = 'graded' AND NOT is_trial
+            ORDER BY created_at DESC LIMIT 1
         ) AS newest ON true
         WHERE assignment_id = :assignment AND owner = ANY(:owners)
     )
@@ -211,7 +212,7 @@ _STAGES = text("""
         SELECT done.stage, extract(epoch FROM done.finished_at - done.started_at)::float AS seconds,
                (runs.facts -> done.stage ->> 'gpu_s')::float AS gpu_s
         FROM run_stages AS done JOIN runs ON runs.id = done.run_id
-        WHERE done.assignment_id = :assignment AND done.state = 'done'
+        WHERE done.assignment_id = :assignment AND done.state = 'done' AND NOT runs.is_trial
     ) AS finished
     GROUP BY stage
 """)
@@ -248,7 +249,9 @@ def grading_times(work: Work, assignment: int) -> GradingTimes:
 def open_runs(work: Work, assignment: int) -> OpenRuns:
     """Runs that are not over, and those that failed and have not been tried again."""
     newer = aliased(RunRow)
-    tried_again = exists().where(newer.submission_id == RunRow.submission_id, newer.created_at > RunRow.created_at)
+    tried_again = exists().where(
+        newer.submission_id == RunRow.submission_id, newer.created_at > RunRow.created_at, ~newer.is_trial
+    )
     query = (
         select(
             func.count().filter(RunRow.state == RunState.WAITING.value),
@@ -259,6 +262,7 @@ def open_runs(work: Work, assignment: int) -> OpenRuns:
         .join(SubmissionRow, SubmissionRow.id == RunRow.submission_id)
         .where(
             SubmissionRow.assignment_id == assignment,
+            ~RunRow.is_trial,
             RunRow.state.in_([RunState.WAITING.value, RunState.GRADING.value, RunState.FAILED.value]),
         )
     )

@@ -115,7 +115,7 @@ def uploads_since(work: Work, assignment_id: int, owner: str, since: datetime) -
     run = aliased(RunRow)
     newest_state = (
         select(run.state)
-        .where(run.submission_id == SubmissionRow.id)
+        .where(run.submission_id == SubmissionRow.id, ~run.is_trial)
         .order_by(run.created_at.desc())
         .limit(1)
         .correlate(SubmissionRow)
@@ -211,7 +211,10 @@ def _newest_run(holds: ColumnElement[bool]) -> ColumnElement[bool]:
     return exists().where(
         RunRow.submission_id == SubmissionRow.id,
         holds,
-        ~exists().where(newer.submission_id == RunRow.submission_id, newer.created_at > RunRow.created_at),
+        ~RunRow.is_trial,
+        ~exists().where(
+            newer.submission_id == RunRow.submission_id, newer.created_at > RunRow.created_at, ~newer.is_trial
+        ),
     )
 
 

@@ -18,12 +18,13 @@ from grader.web.routes import (
     similarity,
     submissions,
     tokens,
+    trials,
 )
 
 router = APIRouter(include_in_schema=False)
 _NOUNS = (
     sign_in, home, assignments, drafts, submissions, grading, gradebook, late, regrades, similarity, courses, notices,
-    tokens,
+    tokens, trials,
 )  # fmt: skip
 for part in _NOUNS:
     router.include_router(part.router)

@@ -83,20 +83,9 @@ def rerun(request: Request, submission: IdInPath, command: TheCommand, services:
     reader = command.visitor.reader
     with services.database.begin() as work:
         found = submissions.find(work, reader, submission)
-        run = runs.rerun(work, reader, found)
+        run = runs.rerun(work, reader, found, is_fresh=command.form.is_set("fresh"))
     tell_new_run(request, "rerun", run=run.id, submission=found.id, began_ns=began_ns)
     return RedirectResponse(f"/submissions/{found.id}", status_code=HTTPStatus.SEE_OTHER)
-
-
-@router.get("/assignments/{slug}/rerun")
-def ask_before_rerun(request: Request, slug: SlugInPath, visitor: TheVisitor, services: TheServices) -> Response:
-    """How many submissions a rerun of all would grade again, and a button. Staff only."""
-    reader = visitor.reader
-    with services.database.begin() as work:
-        offered = assignments.offered(work, reader, slug)
-        count = runs.rerun_all(work, reader, offered, dry_run=True)
-        course = courses.course_of(work, reader, offered.course_slug)
-    return page(request, "rerun_all.html", visitor=visitor, assignment=offered, course=course, submissions=count)
 
 
 @router.post("/assignments/{slug}/rerun")
