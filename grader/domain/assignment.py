@@ -18,11 +18,16 @@ class _Strict(BaseModel):
 
 
 class ManualItem(_Strict):
-    """A question that a person reads. It has no automatic points."""
+    """A question that a person reads. It has no automatic points.
+
+    `look` says where in the sheets of a submission it is answered: `report`, or words of the cell or page.
+    """
 
     id: Name
     title: str
     guide: str = ""
+    # Left out of what is published while it says nothing, as `extra` below.
+    look: str = Field(default="", max_length=200, exclude_if=not_)
 
 
 class Part(_Strict):
