@@ -15,12 +15,13 @@ from grader.domain.errors import BadRequest, NotYours, UnknownAssignment
 from grader.domain.grading import GradingRun, OfferedAssignment, ProgressKind, Queue, RunReason, RunState
 from grader.domain.ids import AssignmentId, CourseId, Owner, PersonId, RunId, Sha256, Slug, SubmissionId
 from grader.domain.late import ON_TIME, penalty
+from grader.domain.sheets import wants_sheets
 from grader.domain.submission import Receipt, Submission, Upload
 from grader.service import assignments, gradebook, lateness, visibility
 from grader.service.quota import allowance, lock_terms, owner_of, refuse_late, refuse_over_quota
 from grader.storage.database import Work
 from grader.storage.models import RunRow, SubmissionRow
-from grader.storage.repositories import adjustments, events, runs, stages
+from grader.storage.repositories import adjustments, events, runs, sheets, stages
 from grader.storage.repositories import submissions as rows
 
 MOST_LINES = 200
@@ -123,6 +124,8 @@ def receive(
         idempotency_key=idempotency_key,
     )
     run = _queue(work, row, assignment)
+    if wants_sheets(assignment.spec.definition):
+        sheets.want(work, [row.id])
     gradebook.refresh(work, AssignmentId(assignment.id), owner)
     return _receipt(work, reader, row, assignment, run=RunId(str(run.id)))
 
