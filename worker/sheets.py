@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from grader.domain.assignment import FileRules, Limits
 from grader.domain.errors import DatabaseBusy, GraderError, NoSandbox, StorageFull
 from grader.domain.grading import Queue
 from grader.domain.sheets import Sheets
@@ -99,8 +98,7 @@ class SheetMaker:
         if not self._is_able:
             require_maker(self._backend)
             self._is_able = True
-        limits: Limits = wanted.definition.limits
-        rules: FileRules = wanted.definition.files
+        limits, rules = wanted.definition.limits, wanted.definition.files
         content = self._blobs.get(wanted.sha256)
         return make(self._backend, wanted.file, content, limits=limits, rules=rules, goes_on=goes_on)
 

@@ -16,6 +16,7 @@ from grader.api import (
     people,
     reference,
     regrades,
+    sheets,
     similarity,
     submissions,
 )
@@ -27,6 +28,7 @@ for _noun in (
     people,
     assignments,
     submissions,
+    sheets,
     events,
     gradebook,
     late,

@@ -20,10 +20,11 @@ from sqlalchemy import text
 
 from grader.api.document import document_of
 from grader.api.schemas.common import Problem
+from grader.domain.sheets import Output, Picture, Sheet, SheetKind, Sheets
 from grader.domain.similarity import Fingerprint, Piece, Print
 from grader.http.problems import MEDIA_TYPE
 from grader.server.app import create_app
-from grader.service import similarity
+from grader.service import sheets, similarity
 from tests.api.serving import settings_for
 
 BOUNDED = settings.get_profile("bounded")
@@ -89,7 +90,20 @@ def seeded(world):
         "regrade": asked,
         "adjustment": adjusted.json()["id"],
         "pair": _pair(world),
+        "sheet_picture": _sheet_picture(world, graded),
     }
+
+
+def _sheet_picture(world, submission):
+    """Of sheets that a sandbox made."""
+    client = world.client("ta")
+    client.post(f"/submissions/{submission}/sheets")
+    with world.database.begin() as work:
+        wanted = sheets.claim(work, worker="one")
+    page = Sheet(kind=SheetKind.PAGE, path="report.pdf", place=1, text="", outputs=(Output(picture=0),))
+    found = Sheets(sheets=(page,), pictures=(Picture(kind="png", width=1, height=1, content=b"pixels"),))
+    sheets.keep(world.database, world.serving.services.blobs, wanted, found, "test")
+    return client.get(f"/submissions/{submission}/sheets").json()["sheets"][0]["outputs"][0]["picture"]["id"]
 
 
 def _pair(world):

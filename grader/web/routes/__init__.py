@@ -13,6 +13,7 @@ from grader.web.routes import (
     late,
     notices,
     regrades,
+    sheets,
     sign_in,
     similarity,
     submissions,
@@ -22,6 +23,7 @@ from grader.web.routes import (
 router = APIRouter(include_in_schema=False)
 _NOUNS = (
     sign_in, home, assignments, submissions, grading, gradebook, late, regrades, similarity, courses, notices, tokens,
+    sheets,
 )  # fmt: skip
 for part in _NOUNS:
     router.include_router(part.router)
