@@ -78,7 +78,9 @@ def _work(settings: WorkerSettings, signals: StopSignals, watch: Watch) -> None:
         place = Workplace(
             settings=settings, database=database, blobs=blobs, specs=SpecShelf(blobs, Path(folder)), engines=engines,
             bell=Bell(settings.jobs), stopping=threading.Event(), watch=watch,
-            sheets=SheetMaker(database, blobs, backend, worker=settings.name),
+            sheets=SheetMaker(
+                database, blobs, backend, worker=settings.name, ended=watch.metrics.sheets_ended,
+            ),
         )  # fmt: skip
         watch.show(slots=len(slots), quarantine_s=place.quarantine.left_s, pools=engines.statistics)
         with at_work(place, engines, slots) as shift:

@@ -141,8 +141,7 @@ class GradingLoop:
         place = self._place
         if place.sheets is None or self._share is not None:
             return False
-        place.watch.pulse.grades(self, _BESIDES_S)
-        return place.sheets.make_next(self._queues, place.leaving)
+        return place.sheets.make_next(self._queues, place.leaving, lambda: place.watch.pulse.grades(self, _BESIDES_S))
 
     def _grade(self, claim: Claim, attempt: Attempt) -> None:
         place = self._place

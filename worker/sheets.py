@@ -34,26 +34,34 @@ _REST_S = 3600.0
 class MakesSheets(Protocol):
     """What the loop needs of `SheetMaker`."""
 
-    def make_next(self, queues: Sequence[Queue], leaving: threading.Event) -> bool: ...
+    def make_next(
+        self, queues: Sequence[Queue], leaving: threading.Event, begins: Callable[[], None] = ...
+    ) -> bool: ...
 
 
 class SheetMaker:
     """Makes what is wanted. One for a worker, shared by its slots."""
 
-    def __init__(self, database: Database, blobs: Blobs, backend: SandboxBackend, *, worker: str) -> None:
+    def __init__(
+        self, database: Database, blobs: Blobs, backend: SandboxBackend, *, worker: str,
+        ended: Callable[[str], None] = lambda _: None,
+    ) -> None:  # fmt: skip
         self._database = database
         self._blobs = blobs
         self._backend = backend
         self._worker = worker
+        self._ended = ended
         self._one_at_a_time = threading.Lock()
         self._is_able = False
         self._rests_until = 0.0
 
-    def make_next(self, queues: Sequence[Queue], leaving: threading.Event) -> bool:
+    def make_next(
+        self, queues: Sequence[Queue], leaving: threading.Event, begins: Callable[[], None] = lambda: None
+    ) -> bool:
         """Make what was wanted first, unless another slot does; False when there is nothing to do.
 
         `queues` are what is graded instead as soon as something waits in them; `leaving` says that it is time to stop.
-        Raises DatabaseBusy.
+        `begins` is told once there is something. Raises DatabaseBusy.
         """
         if time.monotonic() < self._rests_until or not self._one_at_a_time.acquire(blocking=False):
             return False
@@ -62,6 +70,7 @@ class SheetMaker:
                 wanted = sheets.claim(work, worker=self._worker)
             if wanted is None:
                 return False
+            begins()
             with about(submission=str(wanted.submission)):
                 self._see_through(wanted, _Patience(self._database, queues, leaving))
             return True
@@ -74,6 +83,7 @@ class SheetMaker:
             made = self._made(wanted, goes_on)
             if made is not None:
                 sheets.keep(self._database, self._blobs, wanted, made, MAKING)
+                self._ended("failed" if made.problem else "made")
                 log.info("sheets: %s after %.2f s", made.problem or len(made.sheets), time.monotonic() - began)
                 return
         except DatabaseBusy:
@@ -90,9 +100,11 @@ class SheetMaker:
                 log.exception("making sheets ended in a fault of ours")
             with self._database.begin() as work:
                 sheets.give_up(work, wanted, f"{type(error).__name__}: {error}")
+            self._ended("fault")
             return
         with self._database.begin() as work:
             sheets.put_back(work, wanted)
+        self._ended("put-back")
 
     def _made(self, wanted: Wanted, goes_on: Callable[[], bool]) -> Sheets | None:
         if not self._is_able:

@@ -38,6 +38,7 @@ _TEXT = 50_000
 _EXACT_BYTES = 400_000
 _QUALITY = 85
 _LOOK_S = 0.5
+_ROLES, _PICTURES = ("code", "report", "text"), (".png", ".jpg", ".jpeg")
 _PROFILE = SandboxProfile(
     memory_bytes=1024 * 2**20, scratch_bytes=768 * 2**20, processes=8, cpu_s=75, warm=False,
     program="from grader.engine.probe.sheets import serve; serve()",
@@ -80,7 +81,7 @@ def make(
         entries = [dict(entry) for entry in match(listing, rules).entries]
     except InputError as error:
         return Sheets(problem=one_line(str(error)))
-    wanted = [entry for entry in entries if entry["role"] in ("code", "report", "text")]
+    wanted = [entry for entry in entries if entry["role"] in _ROLES or entry["path"].lower().endswith(_PICTURES)]
     body = {"archive": content, "name": listing.name, "kind": listing.kind, "entries": wanted}
     sandbox = backend.start(_PROFILE)
     try:

@@ -14,6 +14,8 @@ from grader.domain.sheets import KeptPicture, Output, Sheet, SheetKind, Submissi
 from grader.kit.text import one_line
 from grader.web.code import SHOWN_BYTES, coloured
 
+_KINDS = {SheetKind.PAGE.value: "Report", SheetKind.CODE.value: "Python file", SheetKind.TEXT.value: "File"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownOutput:
@@ -24,7 +26,10 @@ class ShownOutput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownSheet:
-    """`code` is markup of escaped text with colours; `heading` the first words of a cell, for the list."""
+    """`name` is "page 2" or "cell 3", empty for a whole file; `heading` the first words of a cell, for the list.
+
+    `code` is markup of escaped text with colours.
+    """
 
     anchor: str
     name: str
@@ -61,8 +66,13 @@ class SheetsView:
         return tuple(sheet for _, sheets in self.files for sheet in sheets)
 
 
-def sheets_view(found: SubmissionSheets, definition: Assignment, *, item: str = "") -> SheetsView:
-    """The sheets by file, in their order. `item` is the id of the manual item that is read; it says where to open."""
+def sheets_view(
+    found: SubmissionSheets, definition: Assignment, *, item: str = "", is_blind: bool = False
+) -> SheetsView:
+    """The sheets by file, in their order. `item` is the id of the manual item that is read; it says where to open.
+
+    With `is_blind` files are called what they are: students write their names into those of their files.
+    """
     pictures = {picture.number: picture for picture in found.pictures}
     room = SHOWN_BYTES
     files: dict[str, list[ShownSheet]] = {}
@@ -79,10 +89,21 @@ def sheets_view(found: SubmissionSheets, definition: Assignment, *, item: str = 
         state="none" if found.state is None else found.state.value,
         problem=found.problem,
         note=found.note,
-        files=tuple((path, tuple(sheets)) for path, sheets in files.items()),
+        files=tuple(zip(_called(files, is_blind=is_blind), map(tuple, files.values()), strict=True)),
         looks=looks,
         opens_at=next((look.anchor for look in looks if look.item == item), ""),
     )
+
+
+def _called(files: dict[str, list[ShownSheet]], *, is_blind: bool) -> list[str]:
+    if not is_blind:
+        return list(files)
+    found: list[str] = []
+    for path, sheets in files.items():
+        kind = "Notebook" if path.lower().endswith(".ipynb") else _KINDS[sheets[0].kind]
+        number = 1 + sum(one.startswith(kind) for one in found)
+        found.append(kind if number == 1 else f"{kind} {number}")
+    return found
 
 
 def _anchor(number: int | None) -> str:
@@ -95,7 +116,7 @@ def _shown(number: int, sheet: Sheet, pictures: dict[int, KeptPicture], *, in_co
     first = next((line for line in sheet.text.split("\n") if line.strip()), "")
     return ShownSheet(
         anchor=_anchor(number),
-        name=f"{word} {sheet.place}" if sheet.place else sheet.path,
+        name=f"{word} {sheet.place}" if sheet.place else "",
         heading="" if sheet.kind is SheetKind.PAGE else one_line(first.strip("# "), limit=60),
         kind=sheet.kind.value,
         code=coloured(sheet.text) if is_code and in_colours else escape(sheet.text),

@@ -128,6 +128,24 @@ class TestHandIns:
             "HTML, shown as its text:", "5", "drawing", "A drawing (SVG) is not shown.", "JavaScript is not shown.",
         ]  # fmt: skip
 
+    def test_pictures_beside_the_code_are_shown_and_what_is_damaged_says_so(self, usable_bwrap):
+        packed = io.BytesIO()
+        Image.new("RGB", (20, 10), (255, 0, 0)).save(packed, "PNG")
+        files = {f"plots/p{number:02}__png": packed.getvalue() for number in range(26)}
+        content = zipped(work__py="x = 1\n", a__jpg=b"no picture", **files)
+        found = made(usable_bwrap, content)
+        assert "of 27 picture files only the first 24" in found.note.lower()
+        assert len(found.pictures) == 23
+        assert opened(found.pictures[0]).getpixel((1, 1)) == (255, 0, 0)
+        assert "cannot be read" in said(found)
+        stored = io.BytesIO()
+        with zipfile.ZipFile(stored, "w") as archive:
+            archive.writestr("x.py", "x = 1\n")
+            archive.writestr("notes.txt", "by hand")
+        found = made(usable_bwrap, stored.getvalue().replace(b"by hand", b"by Hand"))
+        assert [sheet.path for sheet in found.sheets] == ["x.py", "notes.txt"]
+        assert "damaged in the archive" in said(found)
+
     def test_a_notebook_of_the_third_format_and_a_cut_one_are_shown(self, usable_bwrap):
         blue = encoded(Image.new("RGB", (9, 9), (0, 0, 255)))
         old = {"worksheets": [{"cells": [{"cell_type": "code", "input": "plot()", "outputs": [

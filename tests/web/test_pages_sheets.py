@@ -8,6 +8,8 @@ import pytest
 
 from grader.domain.sheets import Output, Picture, Sheet, SheetKind, Sheets
 from grader.service import sheets
+from grader.storage.repositories import sheets as repository
+from grader.web.sheets import sheets_view
 from tests import builders
 from tests.web.conftest import text_of
 from tests.web.scene import a_png
@@ -98,6 +100,18 @@ def test_a_question_opens_where_its_spec_says(tina, scene, handed):
     opened = tina.get(f"{path}?item=A.why").text
     assert re.search(r'<section class="sheet sheet-text is-here" id="sheet-1"', opened)
     assert tina.get(f"{path}?item=<b>").status_code == 200
+
+
+def test_files_are_called_what_they_are_where_nobody_should_know_whose_they_are(scene, handed):
+    make(scene)
+    with scene.database.begin() as work:
+        found = repository.of_submission(work, handed.id)
+        definition = builders.a_definition(part=PARTS)
+    open_, blind = (sheets_view(found, definition, is_blind=one, item="A.why") for one in (False, True))
+    assert [path for path, _ in open_.files] == ["report.pdf", f"{EVIL}.ipynb", "x.py"]
+    assert [path for path, _ in blind.files] == ["Report", "Notebook", "Python file"]
+    assert blind.opens_at == "sheet-1"
+    assert [sheet.name for sheet in blind.sheets] == ["page 1", "cell 1", "cell 2", ""]
 
 
 def test_a_student_sees_their_own_and_staff_of_other_courses_nothing(site, scene, handed):

@@ -31,6 +31,7 @@ PAGES = 80
 PICTURES = 120
 OUTPUTS = 24
 PICTURES_OF_A_SHEET = 8
+PICTURE_FILES = 24
 TEXT = 40_000
 PAGE_TEXT = 8_000
 TOTAL_TEXT = 1_500_000
@@ -41,6 +42,7 @@ SOURCE_PIXELS = 36_000_000
 ENCODED = 24 * 2**20
 # Then no further page is begun; the host's own limit is for one that does not end.
 PAGES_S = 40.0
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 _DATA_PICTURE = re.compile(r"data:image/[a-z.+-]{1,20};base64,([A-Za-z0-9+/=\s]{1,33000000})", re.IGNORECASE)
 _TAG = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]{0,2000}>", re.DOTALL | re.IGNORECASE)
 _NOT_SHOWN = {
@@ -85,12 +87,16 @@ class Maker:
 
     def sheets(self) -> Iterator[dict[str, Any]]:
         """Bodies of EVENTs: {"kind", "path", "place", "text", "outputs": [{"text", "is_note"} or {"picture"}]}."""
-        files = [one for one in unpack(self._body, self._folder) if one.place is not None]
-        reports = [one for one in files if one.role == "report"]
+        files = unpack(self._body, self._folder)
         yield from self._of_code(files)
         yield from self._of_texts(files)
-        for one in sorted(reports, key=lambda report: report.path):
-            yield from self._of_report(one)
+        yield from self._of_picture_files(files)
+        for one in files:
+            if one.place is None:
+                yield from self._sheet("text", one.path, 0, "", [_noted(one.note)])
+        for one in sorted(files, key=lambda file: file.path):
+            if one.role == "report" and one.place is not None:
+                yield from self._of_report(one)
 
     def _of_code(self, files: list[Unpacked]) -> Iterator[dict[str, Any]]:
         for one in files:
@@ -108,6 +114,15 @@ class Maker:
                 with one.place.open("rb") as stream:
                     text = decoded(stream.read(8 * TEXT))[0]
                 yield from self._sheet("text", one.path, 0, text, [])
+
+    def _of_picture_files(self, files: list[Unpacked]) -> Iterator[dict[str, Any]]:
+        found = [one for one in files if one.path.lower().endswith(PICTURE_SUFFIXES)]
+        for one in found[:PICTURE_FILES]:
+            if one.place is not None and one.role == "other":
+                with one.place.open("rb") as stream:
+                    yield from self._sheet("text", one.path, 0, "", [self._picture(stream.read(ENCODED + 1))])
+        if len(found) > PICTURE_FILES:
+            self._left_out(f"Of {len(found):,} picture files only the first {PICTURE_FILES} are shown.")
 
     def _of_notebook(self, path: str, content: bytes) -> Iterator[dict[str, Any]]:
         cells, note = cells_in(content)
@@ -166,7 +181,7 @@ class Maker:
             data = {_OLD_NAMES[name]: output[name] for name in _OLD_NAMES if name in output}
         for name in ("image/png", "image/jpeg"):
             if name in data:
-                return [self._picture(joined(data[name]))]
+                return [self._encoded_picture(joined(data[name]))]
         notes = [_noted(words) for name, words in _NOT_SHOWN.items() if name in data]
         for name in ("text/plain", "text/markdown", "text/latex"):
             if name in data:
@@ -183,18 +198,25 @@ class Maker:
         for held in attachments.values() if isinstance(attachments, dict) else ():
             if isinstance(held, dict):
                 found += [joined(held[name]) for name in ("image/png", "image/jpeg") if name in held]
-        return [self._picture(encoded) for encoded in found[:PICTURES_OF_A_SHEET]]
+        return [self._encoded_picture(encoded) for encoded in found[:PICTURES_OF_A_SHEET]]
 
     def _written(self, text: str) -> dict[str, Any]:
         return {"text": self._cut(ANSI.sub("", text[: 4 * TEXT]), TEXT), "is_note": False}
 
-    def _picture(self, encoded: str) -> dict[str, Any]:
+    def _encoded_picture(self, encoded: str) -> dict[str, Any]:
+        try:
+            # Four characters are three bytes.
+            return self._picture(base64.b64decode(encoded[: 2 * ENCODED], validate=False))
+        except ValueError:
+            return _noted(_UNREADABLE)
+
+    def _picture(self, content: bytes) -> dict[str, Any]:
         if not self._pictures:
             return _noted(f"Only the first {PICTURES} pictures are shown.")
-        if len(encoded) > ENCODED:
+        if len(content) > ENCODED:
             return _noted("A picture is too large to be shown.")
         try:
-            pixels = _pixels(base64.b64decode(encoded, validate=False))
+            pixels = _pixels(content)
         except Exception:
             # A decoder raises what it likes for bytes that are none of its kind.
             return _noted(_UNREADABLE)
