@@ -29,6 +29,7 @@ from worker.lifecycle import SPECS_PREFIX, at_work, await_blobs, await_schema, o
 from worker.loop import Workplace
 from worker.monitor import monitored
 from worker.settings import WorkerSettings
+from worker.sheets import SheetMaker
 from worker.signals import StopSignals
 from worker.slots import open_shares, slots_of
 from worker.specs import SpecShelf
@@ -77,6 +78,9 @@ def _work(settings: WorkerSettings, signals: StopSignals, watch: Watch) -> None:
         place = Workplace(
             settings=settings, database=database, blobs=blobs, specs=SpecShelf(blobs, Path(folder)), engines=engines,
             bell=Bell(settings.jobs), stopping=threading.Event(), watch=watch,
+            sheets=SheetMaker(
+                database, blobs, backend, worker=settings.name, ended=watch.metrics.sheets_ended,
+            ),
         )  # fmt: skip
         watch.show(slots=len(slots), quarantine_s=place.quarantine.left_s, pools=engines.statistics)
         with at_work(place, engines, slots) as shift:

@@ -26,6 +26,7 @@ from worker.bell import Bell
 from worker.quarantine import Quarantine
 from worker.recording import Recording
 from worker.settings import WorkerSettings
+from worker.sheets import MakesSheets
 from worker.specs import SpecShelf
 from worker.watch import Attempt, Watch
 
@@ -72,6 +73,7 @@ class Workplace:
     engines: Grades
     bell: Bell
     stopping: threading.Event
+    sheets: MakesSheets | None = None
     leaving: threading.Event = field(default_factory=threading.Event)
     quarantine: Quarantine = field(default_factory=Quarantine)
     watch: Watch = field(default_factory=Watch)
@@ -106,7 +108,7 @@ class GradingLoop:
                     leaving.wait(LOOK_S)
                     continue
                 self._blobs_are_away = False
-                if not self.grade_next():
+                if not self.grade_next() and not self._make_sheets():
                     self._place.bell.wait(LOOK_S)
             except DatabaseBusy as error:
                 log.warning("the database is away: %s", error)
@@ -133,6 +135,13 @@ class GradingLoop:
             attempt = place.watch.begin(claim, slot=self, asked_ns=asked_ns, within_s=_BESIDES_S)
             self._grade(claim, attempt)
         return True
+
+    def _make_sheets(self) -> bool:
+        """Where there is nothing to grade, make sheets; False when there is nothing to do either."""
+        place = self._place
+        if place.sheets is None or self._share is not None:
+            return False
+        return place.sheets.make_next(self._queues, place.leaving, lambda: place.watch.pulse.grades(self, _BESIDES_S))
 
     def _grade(self, claim: Claim, attempt: Attempt) -> None:
         place = self._place

@@ -18,6 +18,8 @@ from grader.domain.notices import Channel
 _BUCKETS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0)
 # `passed` is a gate whose sandbox is used on for the unit checks.
 ENDINGS = ("passed", "graded", "rejected", "failed", "bad-spec", "put-back", "lease-lost")
+# `failed` is what cannot be shown, `fault` is ours.
+SHEET_ENDINGS = ("made", "failed", "put-back", "fault")
 FAULTS = ("grading", "spec", "loop")
 
 
@@ -47,6 +49,9 @@ class WorkerMetrics:
         self.faults = self._counter("grader_faults", "Faults of ours: while grading, in a spec, in the loop.", "kind")
         self.lease_losses = self._counter("grader_lease_losses", "Leases lost while a stage was graded.")
         self.put_backs = self._counter("grader_put_backs", "Stages given back, uncounted.")
+        self._sheets = self._counter("grader_sheets", "Submissions whose sheets were taken on here, and how.", "ending")
+        for ending in SHEET_ENDINGS:
+            self._sheets.labels(ending=ending)
         self.wake_ups = self._counter("grader_wake_ups", "Wake-ups heard from the broker.")
         self.gpu_seconds = self._counter("grader_gpu_seconds", "Seconds of whole GPUs that gradings took.")
         for stage in Stage:
@@ -77,6 +82,10 @@ class WorkerMetrics:
             yield warm
 
         self.registry.register(Figures(figures))
+
+    def sheets_ended(self, ending: str) -> None:
+        """One of SHEET_ENDINGS."""
+        self._sheets.labels(ending=ending).inc()
 
     def _counter(self, name: str, words: str, *labels: str) -> Counter:
         return Counter(name, words, labels, registry=self.registry)

@@ -77,6 +77,7 @@ _TAGS = [
     {"name": "people", "description": "Who is asking, people, and tokens."},
     {"name": "assignments", "description": "What there is to hand in, and handing it in."},
     {"name": "submissions", "description": "What was handed in, and what came of it."},
+    {"name": "sheets", "description": "Pages and outputs of what was handed in, for graders to look at."},
     {"name": "gradebook", "description": "What counts. For staff."},
     {
         "name": "items",

@@ -28,7 +28,7 @@ from grader.cli.client import (
     trials,
 )
 from grader.cli.exits import tell
-from grader.cli.host import backup, personal, services, similarity, up
+from grader.cli.host import backup, personal, services, sheets, similarity, up
 from grader.domain.errors import BadArguments
 from grader.kit.environment import unknown_variables
 
@@ -64,6 +64,7 @@ for _name, _command, _panel in (
     ("backup", backup.backup, _SERVICE),
     ("restore", backup.restore, _SERVICE),
     ("similarity", similarity.similarity, _SERVICE),
+    ("sheets", sheets.sheets, _SERVICE),
     ("export-student", personal.export_student, _SERVICE),
     ("erase-student", personal.erase_student, _SERVICE),
 ):

@@ -39,6 +39,7 @@ class ManualItem(_Strict):
     """A question that a person reads. It has no automatic points; `points` is the most that a person gives for it.
 
     What an `extra` item, or one of an extra part, gives comes on top of full marks, and has no most.
+    `look` says where in the sheets of a submission it is answered: `report`, or words of the cell or page.
     """
 
     id: Name
@@ -48,6 +49,7 @@ class ManualItem(_Strict):
     points: float = Field(default=0.0, ge=0, exclude_if=not_)
     extra: bool = Field(default=False, exclude_if=not_)
     rubric: tuple[RubricLine, ...] = Field(default=(), exclude_if=not_)
+    look: str = Field(default="", max_length=200, exclude_if=not_)
 
     @model_validator(mode="after")
     def _lines_are_unique(self) -> Self:

@@ -28,3 +28,16 @@ def disposition(name: str) -> str:
     shown = one_line(name, limit=200).replace("/", "_").replace("\\", "_") or "file"
     plain = "".join(character if character.isascii() and character not in '"%;' else "_" for character in shown)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(shown, safe='')}"
+
+
+def shown_picture(kind: str, content: bytes) -> Response:
+    """A "png" or "jpeg" that we encoded, which never changes under its address; kept by the reader's browser alone."""
+    return Response(
+        content,
+        media_type=f"image/{kind}",
+        headers={
+            "Cache-Control": "private, max-age=86400, immutable",
+            "Content-Security-Policy": SANDBOXED_POLICY,
+            "X-Content-Type-Options": "nosniff",
+        },
+    )

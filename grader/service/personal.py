@@ -39,7 +39,7 @@ def write(stream: IO[bytes], collected: Mapping[str, Any], blobs: Blobs) -> list
     missing: list[str] = []
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("person.json", json.dumps(collected, indent=1, ensure_ascii=False))
-        for name, digest in _files(collected["submissions"], collected["artifacts"]):
+        for name, digest in _files(collected):
             try:
                 archive.writestr(name, blobs.get(digest))
             except BlobMissing:
@@ -47,16 +47,18 @@ def write(stream: IO[bytes], collected: Mapping[str, Any], blobs: Blobs) -> list
     return missing
 
 
-def _files(handed: Sequence[Mapping[str, Any]], pictures: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    for row in handed:
+def _files(collected: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[tuple[str, str]]:
+    for row in collected["submissions"]:
         folder = f"submissions/{row['id']}"
         if row["removed_at"] is None:
             # A name that a student chose is not a path.
             yield f"{folder}/{PurePath(plain(row['file_name'], limit=200)).name or 'file'}", row["sha256"]
         if row["answers_sha256"]:
             yield f"{folder}/answers.json", row["answers_sha256"]
-    for row in pictures:
+    for row in collected["artifacts"]:
         yield f"pictures/{row['id']}.{_SUFFIX.get(row['kind'], 'bin')}", row["blob_sha256"]
+    for row in collected["sheet_pictures"]:
+        yield f"sheets/{row['submission_id']}/{row['number']}.{row['kind']}", row["blob_sha256"]
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:

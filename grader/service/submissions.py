@@ -12,13 +12,14 @@ from grader.domain.errors import BadRequest, NotYours, UnknownAssignment
 from grader.domain.grading import GradingRun, OfferedAssignment, ProgressKind, Queue, RunReason, RunState
 from grader.domain.ids import AssignmentId, CourseId, Owner, PersonId, RunId, Sha256, Slug, SubmissionId
 from grader.domain.late import ON_TIME, penalty
+from grader.domain.sheets import wants_sheets
 from grader.domain.submission import Receipt, Submission, Upload
 from grader.service import assignments, gradebook, lateness, visibility
 from grader.service.cursors import cursor_of, place_in
 from grader.service.quota import allowance, lock_terms, owner_of, refuse_late, refuse_over_quota
 from grader.storage.database import Work
 from grader.storage.models import RunRow, SubmissionRow
-from grader.storage.repositories import adjustments, events, runs, stages
+from grader.storage.repositories import adjustments, events, runs, sheets, stages
 from grader.storage.repositories import submissions as rows
 from grader.storage.repositories.adjustments import Changed
 
@@ -133,6 +134,8 @@ def receive(
         is_own=own,
     )
     run = _queue(work, row, assignment)
+    if wants_sheets(assignment.spec.definition):
+        sheets.want(work, [row.id])
     gradebook.refresh(work, AssignmentId(assignment.id), owner)
     return _receipt(work, reader, row, assignment, run=RunId(str(run.id)))
 

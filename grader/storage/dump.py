@@ -36,6 +36,7 @@ _NAMED = """
     SELECT sha256 FROM submissions WHERE removed_at IS NULL
     UNION SELECT answers_sha256 FROM submissions WHERE answers_sha256 IS NOT NULL
     UNION SELECT blob_sha256 FROM artifacts
+    UNION SELECT blob_sha256 FROM sheet_pictures
     UNION SELECT blob_sha256 FROM spec_versions
 """
 

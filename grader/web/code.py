@@ -80,6 +80,11 @@ def _text(content: bytes, kind: str) -> Markup:
     text = plain(content[:SHOWN_BYTES].decode("utf-8", "replace"), limit=SHOWN_BYTES)
     if kind != "py":
         return escape(text)
-    coloured = highlight(text, PythonLexer(stripnl=False, ensurenl=False), HtmlFormatter(nowrap=True))
+    return coloured(text)
+
+
+def coloured(text: str) -> Markup:
+    """Python in colours; at most SHOWN_BYTES of it for one page."""
+    marked = highlight(text, PythonLexer(stripnl=False, ensurenl=False), HtmlFormatter(nowrap=True))
     # Pygments escapes the text it is given; a test holds it to that.
-    return Markup(coloured)  # noqa: S704  # markup of our own around escaped text
+    return Markup(marked)  # noqa: S704  # markup of our own around escaped text

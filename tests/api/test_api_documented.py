@@ -49,6 +49,7 @@ def test_the_page_and_the_server_have_the_same_endpoints(described):
         ("submission line", "SubmissionLineAnswer"),
         ("gradebook row", "GradebookRowAnswer"),
         ("statistics", "StatisticsAnswer"),
+        ("sheets", "SheetsAnswer"),
         ("similarity", "SimilarityAnswer"),
         ("similar pair", "PairTextsAnswer"),
         ("check", "CheckAnswer"),

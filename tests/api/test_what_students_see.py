@@ -72,6 +72,7 @@ def everything(client, world, submission):
         "/tokens",
         "/courses",
         f"/submissions/{submission}/runs",
+        f"/submissions/{submission}/sheets",
         f"/assignments/{world.assignment.slug}/gradebook",
         f"/assignments/{world.assignment.slug}/statistics",
         f"/assignments/{world.assignment.slug}/similarity",

@@ -38,7 +38,7 @@ def test_there_are_the_commands_we_think_there_are():
     assert set(COMMANDS) == {
         "grader grade", "grader doctor", "grader spec list", "grader spec check", "grader spec calibrate",
         "grader login", "grader submit", "grader status", "grader rerun", "grader gradebook", "grader export",
-        "grader statistics", "grader similarity",
+        "grader statistics", "grader similarity", "grader sheets",
         "grader rubric show", "grader rubric add", "grader rubric change", "grader rubric remove", "grader rubric work",
         "grader rubric next", "grader rubric grade", "grader rubric withdraw", "grader rubric settings", "grader mark",
         "grader draft show", "grader draft save", "grader draft discard",

@@ -20,10 +20,11 @@ from sqlalchemy import select, text
 
 from grader.api.document import document_of
 from grader.api.schemas.common import Problem
+from grader.domain.sheets import Output, Picture, Sheet, SheetKind, Sheets
 from grader.domain.similarity import Fingerprint, Piece, Print
 from grader.http.problems import MEDIA_TYPE
 from grader.server.app import create_app
-from grader.service import similarity
+from grader.service import sheets, similarity
 from grader.storage.models import SpecVersionRow
 from tests.api.serving import settings_for
 
@@ -92,6 +93,7 @@ def seeded(world):
         "pair": _pair(world),
         **_graded_item(world, graded),
         "trial": _trial(world),
+        "sheet_picture": _sheet_picture(world, graded),
     }
 
 
@@ -113,6 +115,18 @@ def _trial(world):
     """Of the version that judges now; it is never claimed."""
     path = f"/assignments/{world.assignment.slug}/trials"
     return world.client("ta").post(path, json={"reason": "To see."}).json()["id"]
+
+
+def _sheet_picture(world, submission):
+    """Of sheets that a sandbox made."""
+    client = world.client("ta")
+    client.post(f"/submissions/{submission}/sheets")
+    with world.database.begin() as work:
+        wanted = sheets.claim(work, worker="one")
+    page = Sheet(kind=SheetKind.PAGE, path="report.pdf", place=1, text="", outputs=(Output(picture=0),))
+    found = Sheets(sheets=(page,), pictures=(Picture(kind="png", width=1, height=1, content=b"pixels"),))
+    sheets.keep(world.database, world.serving.services.blobs, wanted, found, "test")
+    return client.get(f"/submissions/{submission}/sheets").json()["sheets"][0]["outputs"][0]["picture"]["id"]
 
 
 def _pair(world):

@@ -16,6 +16,7 @@ from grader.domain.ids import PersonId
 from grader.service import accounts, regrades, runs, submissions
 from tests.web.desk import ADA, TINA, Desk
 from tests.web.scene import Scene, failed, passed
+from tests.web.test_pages_sheets import make, read_by_a_person
 from tests.web.test_pages_similarity import compared
 
 pytestmark = pytest.mark.browser
@@ -51,19 +52,23 @@ def pages(desk: Desk) -> dict[str | None, list[str]]:
     open_, answered = _asked(scene, graded.id)
     person = f"/assignments/tiny/people/{scene.people[ADA].id}"
     compared(scene, scene.database)
+    handed = read_by_a_person(scene)
+    make(scene)
     with scene.database.begin() as work:
         pair = work.session.execute(text("SELECT min(id) FROM similar_pairs")).scalar_one()
     return {
         None: ["/sign-in", "/nowhere"],
         ADA: [
             "/", "/assignments/tiny", "/tokens", f"/submissions/{graded.id}", f"/submissions/{graded.id}/receipt",
-            f"/submissions/{rejected.id}", f"/submissions/{graded.id}/regrade", open_, answered, "/mail", f"/submissions/{running.id}",
+            f"/submissions/{rejected.id}", f"/submissions/{graded.id}/regrade", f"/submissions/{handed.id}/sheets",
+            open_, answered, "/mail", f"/submissions/{running.id}",
         ],
         TINA: [
             "/", "/courses/deep", "/courses/deep/roster", "/assignments/tiny", "/assignments/tiny/gradebook",
             "/assignments/tiny/statistics", "/assignments/tiny/late", "/assignments/tiny/rerun", person, f"/submissions/{graded.id}",
             "/assignments/tiny/similarity", f"/assignments/tiny/similarity/{pair}",
-            f"/submissions/{graded.id}?view=student", f"/submissions/{graded.id}/code", f"/submissions/{graded.id}/runs",
+            f"/submissions/{graded.id}?view=student", f"/submissions/{graded.id}/code", f"/submissions/{handed.id}/sheets?item=A.why",
+            f"/submissions/{graded.id}/runs",
             f"/submissions/{broken.id}", "/assignments/tiny/regrades", "/courses/deep/regrades", open_, answered,
             f"/submissions/{waiting.id}", "/courses/deep/gradebook",
         ],

@@ -10,7 +10,7 @@ from typing import Any
 # What a cell showed is kept up to this many characters; the megabytes of pictures are let go at once.
 OUTPUT_CHARACTERS = 20_000
 CELLS = 5_000
-_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +45,30 @@ def decoded(content: bytes) -> tuple[str, str]:
 
 def read_notebook(content: bytes) -> Notebook:
     """The cells of an `.ipynb` file of format 2, 3 or 4."""
+    cells, note = cells_in(content)
+    if cells is None:
+        return Notebook(is_readable=False, note=note)
+    return Notebook([_cell(number, cell) for number, cell in enumerate(cells, 1)], True, note)
+
+
+def cells_in(content: bytes) -> tuple[list[Any] | None, str]:
+    """The cells of an `.ipynb` file as JSON has them, at most CELLS; None for no notebook. And what is to be said."""
     text, note = decoded(content)
     if not text.strip():
-        return Notebook(is_readable=False, note="The notebook file is empty (0 cells); save it and hand it in again.")
+        return None, "The notebook file is empty (0 cells); save it and hand it in again."
     try:
         document = json.loads(text, strict=False)
     except (ValueError, RecursionError):
         return _damaged(text)
     cells = _cells_of(document)
     if cells is None:
-        return Notebook(is_readable=False, note="The file is JSON but holds no notebook cells; is it the right file?")
+        return None, "The file is JSON but holds no notebook cells; is it the right file?"
     if len(cells) > CELLS:
         note = f"{note} Only the first {CELLS} of {len(cells)} cells were read.".strip()
-    return Notebook([_cell(number, cell) for number, cell in enumerate(cells[:CELLS], 1)], True, note)
+    return cells[:CELLS], note
 
 
-def _damaged(text: str) -> Notebook:
+def _damaged(text: str) -> tuple[list[Any] | None, str]:
     """A notebook that was cut off: the cells before the cut, read one by one."""
     start = re.search(r'"cells"\s*:\s*\[', text)
     cells: list[Any] = []
@@ -76,12 +84,10 @@ def _damaged(text: str) -> Notebook:
                 break
             cells.append(cell)
     if not cells:
-        return Notebook(
-            is_readable=False,
-            note="The file is not a notebook: its text is not JSON. Download it again as .ipynb and hand that in.",
-        )
-    note = f"The notebook file is damaged; only its first {len(cells)} cells could be read. Hand in the whole file."
-    return Notebook([_cell(number, cell) for number, cell in enumerate(cells, 1)], True, note)
+        return None, "The file is not a notebook: its text is not JSON. Download it again as .ipynb and hand that in."
+    return cells, (
+        f"The notebook file is damaged; only its first {len(cells)} cells could be read. Hand in the whole file."
+    )
 
 
 def _cells_of(document: Any) -> list[Any] | None:
@@ -104,11 +110,15 @@ def _cell(number: int, cell: Any) -> RawCell:
     if not isinstance(cell, dict):
         return RawCell(number, "markdown", "")
     kind = "code" if cell.get("cell_type") == "code" else "markdown"
-    source = _joined(cell["source"] if "source" in cell else cell.get("input"))
-    return RawCell(number, kind, source, _shown(cell.get("outputs")) if kind == "code" else "")
+    return RawCell(number, kind, source_of(cell), _shown(cell.get("outputs")) if kind == "code" else "")
 
 
-def _joined(source: Any) -> str:
+def source_of(cell: dict[str, Any]) -> str:
+    return joined(cell["source"] if "source" in cell else cell.get("input"))
+
+
+def joined(source: Any) -> str:
+    """Text as notebooks write it: whole, or as a list of lines."""
     if isinstance(source, list):
         return "".join(part for part in source if isinstance(part, str))
     return source if isinstance(source, str) else ""
@@ -135,4 +145,4 @@ def _text_of(output: dict[str, Any]) -> str:
         return f"{output.get('ename', 'Error')}: {output.get('evalue', '')}\n"
     data = output.get("data")
     found = data.get("text/plain") if isinstance(data, dict) else output.get("text")
-    return _ANSI.sub("", _joined(found)[: 2 * OUTPUT_CHARACTERS])
+    return ANSI.sub("", joined(found)[: 2 * OUTPUT_CHARACTERS])

@@ -25,6 +25,7 @@ from grader.storage.models.runs import (
     StageRow,
     WorkerRow,
 )
+from grader.storage.models.sheets import SheetPictureRow, SubmissionSheetsRow
 from grader.storage.models.similarity import ComparisonRow, FingerprintRow, SimilarPairRow
 from grader.storage.models.submissions import AuditEventRow, GradebookEntryRow, OverrideRow, SubmissionRow
 from grader.storage.models.support import SchemaSupportRow
@@ -62,11 +63,13 @@ __all__ = [
     "RunRow",
     "SchemaSupportRow",
     "SessionRow",
+    "SheetPictureRow",
     "SignInAttemptRow",
     "SimilarPairRow",
     "SpecVersionRow",
     "StageRow",
     "SubmissionRow",
+    "SubmissionSheetsRow",
     "TeamRow",
     "TokenRow",
     "TrialRow",

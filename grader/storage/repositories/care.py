@@ -16,6 +16,8 @@ from grader.storage.repositories import submissions
 _DELETIONS = (
     "DELETE FROM similar_pairs WHERE one_id = ANY(:submissions) OR other_id = ANY(:submissions)",
     "DELETE FROM fingerprints WHERE submission_id = ANY(:submissions)",
+    "DELETE FROM sheet_pictures WHERE submission_id = ANY(:submissions)",
+    "DELETE FROM submission_sheets WHERE submission_id = ANY(:submissions)",
     "DELETE FROM notices WHERE submission_id = ANY(:submissions)",
     "DELETE FROM gradebook_entries WHERE submission_id = ANY(:submissions)",
     "DELETE FROM regrade_requests WHERE submission_id = ANY(:submissions)",
@@ -40,6 +42,8 @@ _DELETIONS = (
 _EMPTYINGS = (
     "DELETE FROM similar_pairs WHERE one_id = ANY(:submissions) OR other_id = ANY(:submissions)",
     "DELETE FROM fingerprints WHERE submission_id = ANY(:submissions)",
+    "DELETE FROM sheet_pictures WHERE submission_id = ANY(:submissions)",
+    "DELETE FROM submission_sheets WHERE submission_id = ANY(:submissions)",
     "DELETE FROM progress_events WHERE submission_id = ANY(:submissions)",
     "DELETE FROM artifacts WHERE run_id IN (SELECT id FROM runs WHERE submission_id = ANY(:submissions))",
     """UPDATE check_results SET output = '', detail = ''
@@ -103,6 +107,7 @@ def digests_of(work: Work, chosen: Sequence[UUID]) -> set[str]:
             UNION SELECT answers_sha256 FROM submissions WHERE id = ANY(:submissions) AND answers_sha256 IS NOT NULL
             UNION SELECT blob_sha256 FROM artifacts JOIN runs ON runs.id = run_id
                   WHERE submission_id = ANY(:submissions)
+            UNION SELECT blob_sha256 FROM sheet_pictures WHERE submission_id = ANY(:submissions)
         """),
         {"submissions": list(chosen)},
     )
@@ -116,6 +121,7 @@ def named_among(work: Work, digests: Sequence[str]) -> set[str]:
             SELECT sha256 FROM submissions WHERE removed_at IS NULL AND sha256 = ANY(:digests)
             UNION SELECT answers_sha256 FROM submissions WHERE answers_sha256 = ANY(:digests)
             UNION SELECT blob_sha256 FROM artifacts WHERE blob_sha256 = ANY(:digests)
+            UNION SELECT blob_sha256 FROM sheet_pictures WHERE blob_sha256 = ANY(:digests)
             UNION SELECT blob_sha256 FROM spec_versions WHERE blob_sha256 = ANY(:digests)
         """),
         {"digests": list(digests)},

@@ -27,6 +27,7 @@ from grader.storage.models import (
     RunRow,
     StageRow,
     SubmissionRow,
+    SubmissionSheetsRow,
 )
 
 ERASED = "Erased person"
@@ -185,6 +186,10 @@ def free_shared(work: Work, chosen: Sequence[UUID], person: PersonId, clean: Cal
         choice.reason = clean(choice.reason)
     for made in work.session.scalars(select(FingerprintRow).where(FingerprintRow.submission_id.in_(chosen))):
         made.pieces, made.problem = _cleaned(made.pieces, clean), clean(made.problem)
+    for shown in work.session.scalars(select(SubmissionSheetsRow).where(SubmissionSheetsRow.submission_id.in_(chosen))):
+        shown.sheets, shown.problem, shown.note = (
+            [_text_cleaned(sheet, clean) for sheet in shown.sheets], clean(shown.problem), clean(shown.note),
+        )  # fmt: skip
     runs = list(work.session.scalars(select(RunRow).where(RunRow.submission_id.in_(chosen))))
     for run in runs:
         run.message, run.notes, run.facts = clean(run.message), _cleaned(run.notes, clean), _cleaned(run.facts, clean)
@@ -296,6 +301,12 @@ def _cleaned(plain: Any, clean: Callable[[str], str]) -> Any:
     if isinstance(plain, dict):
         return {clean(key): _cleaned(inner, clean) for key, inner in plain.items()}
     return plain
+
+
+def _text_cleaned(sheet: dict[str, Any], clean: Callable[[str], str]) -> dict[str, Any]:
+    """A sheet freed of the person; its pictures are, like the file itself, the others' to keep."""
+    outputs = [output | {"text": clean(output["text"])} for output in sheet["outputs"]]
+    return sheet | {"path": clean(sheet["path"]), "text": clean(sheet["text"]), "outputs": outputs}
 
 
 def _escaped(word: str) -> str:

@@ -95,6 +95,10 @@ _QUERIES = {
                     WHERE run_id IN (SELECT id FROM runs WHERE submission_id = ANY(:submissions) AND NOT is_trial)
                     ORDER BY run_id, check_id, name""",
     "events": "SELECT * FROM progress_events WHERE submission_id = ANY(:submissions) ORDER BY id",
+    "sheets": """SELECT submission_id, state, problem, note, sheets, wanted_at, made_at FROM submission_sheets
+                 WHERE submission_id = ANY(:submissions) ORDER BY wanted_at, submission_id""",
+    "sheet_pictures": """SELECT id, submission_id, number, kind, width, height, blob_sha256 FROM sheet_pictures
+                         WHERE submission_id = ANY(:submissions) ORDER BY submission_id, number""",
     "fingerprints": """SELECT submission_id, pieces, problem, is_cut, made_at FROM fingerprints
                        WHERE submission_id = ANY(:submissions) ORDER BY made_at, submission_id""",
     # Whose the other submission is would be about somebody else.

@@ -14,6 +14,7 @@ from grader.web.routes import (
     late,
     notices,
     regrades,
+    sheets,
     sign_in,
     similarity,
     submissions,
@@ -24,7 +25,7 @@ from grader.web.routes import (
 router = APIRouter(include_in_schema=False)
 _NOUNS = (
     sign_in, home, assignments, drafts, submissions, grading, gradebook, late, regrades, similarity, courses, notices,
-    tokens, trials,
+    tokens, trials, sheets,
 )  # fmt: skip
 for part in _NOUNS:
     router.include_router(part.router)
