@@ -12,6 +12,7 @@ from grader.api import (
     gradebook,
     health,
     late,
+    lti,
     notices,
     people,
     reference,
@@ -24,6 +25,7 @@ from grader.http.edge import API_PREFIX
 router = APIRouter()
 for _noun in (
     notices,
+    lti,
     people,
     assignments,
     submissions,

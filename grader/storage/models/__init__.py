@@ -4,6 +4,14 @@ from grader.storage.models.adjustments import AdjustmentRow, RegradeRow
 from grader.storage.models.assignments import AssignmentRow, SpecVersionRow
 from grader.storage.models.base import Base
 from grader.storage.models.late import ChoiceRow, ExtensionRow, LatePolicyRow
+from grader.storage.models.lti import (
+    LtiContextRow,
+    LtiLinkRow,
+    LtiNonceRow,
+    LtiPersonRow,
+    LtiPlatformRow,
+    LtiScoreRow,
+)
 from grader.storage.models.notices import DeliveryRow, MailRefusalRow, NoticeRow, WebhookRow
 from grader.storage.models.people import (
     CourseRow,
@@ -43,6 +51,12 @@ __all__ = [
     "FingerprintRow",
     "GradebookEntryRow",
     "LatePolicyRow",
+    "LtiContextRow",
+    "LtiLinkRow",
+    "LtiNonceRow",
+    "LtiPersonRow",
+    "LtiPlatformRow",
+    "LtiScoreRow",
     "MailRefusalRow",
     "MembershipRow",
     "NoticeRow",

@@ -11,6 +11,8 @@ from grader.web.routes import (
     grading,
     home,
     late,
+    lti,
+    lti_places,
     notices,
     regrades,
     sign_in,
@@ -22,6 +24,7 @@ from grader.web.routes import (
 router = APIRouter(include_in_schema=False)
 _NOUNS = (
     sign_in, home, assignments, submissions, grading, gradebook, late, regrades, similarity, courses, notices, tokens,
+    lti, lti_places,
 )  # fmt: skip
 for part in _NOUNS:
     router.include_router(part.router)
