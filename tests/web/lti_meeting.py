@@ -46,10 +46,12 @@ class Meeting:
         client = httpx.Client(base_url=self.url, headers={"Accept": "text/html"})
         self._browsers.append(client)
         if name is not None:
-            with self.database.begin() as work:
-                opened = accounts.open_session(work, self.reader(name).person)
-            client.cookies.set(COOKIE, opened.key, domain="127.0.0.1")
+            client.cookies.set(COOKIE, self.session(name), domain="127.0.0.1")
         return client
+
+    def session(self, name: str) -> str:
+        with self.database.begin() as work:
+            return accounts.open_session(work, self.reader(name).person).key
 
     def reader(self, name: str) -> Any:
         with self.database.begin() as work:

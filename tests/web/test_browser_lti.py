@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import expect
 
 from grader.domain.course import Role
+from grader.http.identity import COOKIE
 from grader.service.lti import keys, platforms
 from tests import builders
 from tests.api.serving import InThread, settings_for
@@ -56,6 +58,12 @@ def visit(chromium, meeting):
         context.close()
 
 
+def serious(page):
+    page.evaluate(AXE_SCRIPT)
+    found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
+    return [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")]
+
+
 def sign_in(page, email):
     page.get_by_role("link", name="Sign in to the account you have here").click()
     page.get_by_label("E-mail address").fill(email)
@@ -87,6 +95,9 @@ def test_an_instructor_sets_a_link_up_and_a_student_comes_by_it(meeting, visit, 
     ines.get_by_role("button", name="Save Second homework").click()
     expect(ines.get_by_label("Assignment of Second homework")).to_have_value("tiny")
     ines.screenshot(path=tmp_path / "links.png")
+    assert serious(ines) == []
+    ines.set_viewport_size({"width": 390, "height": 844})
+    assert ines.evaluate("document.documentElement.scrollWidth") <= 390
 
     meeting.campus.framed = False
     ada = visit("u-ada")
@@ -99,3 +110,33 @@ def test_an_instructor_sets_a_link_up_and_a_student_comes_by_it(meeting, visit, 
     again.get_by_role("link", name="Second homework").click()
     again.wait_for_url("**/assignments/tiny")
     shows(again, "A tiny assignment")
+
+
+def test_an_administrator_registers_a_platform(meeting, visit):
+    page = visit("nobody")
+    page.context.add_cookies([{"name": COOKIE, "value": meeting.session(ADMIN), "url": meeting.url}])
+    page.goto(f"{meeting.url}/")
+    page.get_by_role("link", name="Learning platforms").click()
+    shows(page, f"{meeting.url}/lti/launch")
+    said = meeting.campus.registration()
+    fields = {
+        "Name": "name", "Issuer": "issuer", "Client id": "client_id", "Log-in address": "auth_url",
+        "Token address": "token_url", "Keys address": "jwks_url",
+    }  # fmt: skip
+    new = page.get_by_role("region", name="Register a platform")
+    for label, name in fields.items():
+        new.get_by_label(label).fill("https://10.0.0.7/keys" if name == "jwks_url" else said[name])
+    new.get_by_label("Deployment ids").fill("one\ntwo")
+    new.get_by_role("button", name="Register it").click()
+    shows(page, "The keys address: 10.0.0.7 is no public address.")
+    new.get_by_label("Keys address").fill(said["jwks_url"])
+    new.get_by_role("button", name="Register it").click()
+    shows(page, "2 deployments; e-mail not trusted; may add student")
+    assert serious(page) == []
+    page.get_by_text("Change Campus").click()
+    known = page.get_by_role("region", name="Campus")
+    known.get_by_label("teaching assistants").check()
+    known.get_by_role("button", name="Save the changes").click()
+    shows(page, "may add student, ta")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
