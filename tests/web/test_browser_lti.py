@@ -117,7 +117,8 @@ def test_an_administrator_registers_a_platform(meeting, visit):
     page.context.add_cookies([{"name": COOKIE, "value": meeting.session(ADMIN), "url": meeting.url}])
     page.goto(f"{meeting.url}/")
     page.get_by_role("link", name="Learning platforms").click()
-    shows(page, f"{meeting.url}/lti/launch")
+    for path in ("login", "launch", "jwks.json"):
+        shows(page, f"{meeting.url}/lti/{path}")
     said = meeting.campus.registration()
     fields = {
         "Name": "name", "Issuer": "issuer", "Client id": "client_id", "Log-in address": "auth_url",

@@ -130,7 +130,7 @@ def _platforms(
         platforms=registered, contexts=contexts, courses=ours, now=now, roles=list(Role), is_on=_is_on(services),
         problem="" if problem is None else problems.detail_of(problem),
         given={name: "" if form is None else form.exact(name) for name in _FIELDS},
-        ours={"login": here + lti.LOGIN, "launch": here + lti.LAUNCH, "keys": here + lti.KEYS},
+        ours={"login": here + lti.LOGIN, "launch": here + lti.LAUNCH, "jwks": here + lti.KEYS},
     )  # fmt: skip
 
 
