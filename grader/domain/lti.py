@@ -45,7 +45,8 @@ class Platform:
 class Launch:
     """What a verified launch says. `role` is the one in the context; None where it is none that we know.
 
-    `line_item` is empty where the platform takes no scores for this link.
+    `line_item` is empty where the platform takes no scores for this link. `assignment` is the slug that the platform's
+    staff wrote beside the link, as its custom parameter `assignment`; empty where they wrote none.
     """
 
     platform: int
@@ -59,6 +60,7 @@ class Launch:
     resource: str
     resource_title: str
     line_item: str
+    assignment: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

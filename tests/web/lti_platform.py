@@ -36,6 +36,8 @@ class Campus:
     token_requests: int = 0
     keys_asked: int = 0
     framed: bool = False
+    item: str = "7"
+    paths: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.key = RSAKey.generate_key(2048, {"kid": "campus-1", "use": "sig", "alg": "RS256"})
@@ -85,16 +87,18 @@ class Campus:
         } | changes  # fmt: skip
 
     def claims(self, user: str, given: str, /, **changes: Any) -> dict[str, Any]:
+        """What is None among the changes is left out."""
         now = int(time.time())
-        return {
+        said = {
             "iss": self.url, "aud": self.client, "azp": self.client, "sub": user, "iat": now, "exp": now + 300,
             "nonce": given, "name": f"{user} of the campus",
             f"{CLAIM}deployment_id": DEPLOYMENT, f"{CLAIM}version": "1.3.0",
             f"{CLAIM}message_type": "LtiResourceLinkRequest", f"{CLAIM}target_link_uri": f"{self.tool}/lti/launch",
             f"{CLAIM}roles": LEARNER, f"{CLAIM}context": {"id": "c1", "title": "Deep Learning, Monday"},
             f"{CLAIM}resource_link": {"id": "r1", "title": "Second homework"},
-            AGS: {"scope": [SCORE], "lineitem": f"{self.url}/items/7?type=lti"},
+            AGS: {"scope": [SCORE], "lineitem": f"{self.url}/items/{self.item}?type=lti"},
         } | self.users.get(user, {}) | changes  # fmt: skip
+        return {name: value for name, value in said.items() if value is not None}
 
     def signed(self, claims: dict[str, Any], *, key: RSAKey | None = None, algorithm: str = "RS256") -> str:
         if algorithm == "none":
@@ -133,7 +137,8 @@ class Campus:
     def _post(self, request: BaseHTTPRequestHandler, body: bytes) -> None:
         if request.path == "/token":
             self._token(request, {name: values[0] for name, values in parse_qs(body.decode()).items()})
-        elif request.path == "/items/7/scores?type=lti":
+        elif request.path == f"/items/{self.item}/scores?type=lti":
+            self.paths.append(request.path)
             self._score(request, json.loads(body))
         else:
             _answer(request, {}, 404)

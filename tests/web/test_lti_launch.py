@@ -102,6 +102,20 @@ class TestComingIn:
         assert answer.headers["Location"] == "/lti/not-ready"
         assert "not ready yet" in browser.get("/lti/not-ready").text
 
+    def test_the_custom_parameter_of_a_link_binds_it_once_and_to_this_course_alone(self, meeting):
+        meeting.register()
+        meeting.link()
+        connect(meeting)
+        with meeting.database.begin() as work:
+            builders.an_assignment(work, meeting.scene.course, slug="more")
+            builders.an_assignment(work, builders.a_course(work), slug="theirs")
+        for resource, slug, target in (
+            ("r2", "theirs", "/lti/not-ready"), ("r2", "nowhere", "/lti/not-ready"), ("r2", "x" * 500, "/lti/not-ready"),
+            ("r2", "more", "/assignments/more"), ("r2", "tiny", "/assignments/more"), ("r1", "more", "/assignments/tiny"),
+        ):  # fmt: skip
+            said = {f"{CLAIM}resource_link": {"id": resource}, f"{CLAIM}custom": {"assignment": slug}}
+            assert meeting.launch(**said)[1].headers["Location"] == target, (resource, slug)
+
     def test_in_a_frame_a_new_window_is_offered_and_no_cookie_set(self, meeting):
         meeting.register()
         asked = meeting.campus.login("u-ada")

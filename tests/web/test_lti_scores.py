@@ -189,6 +189,17 @@ def test_sending_all_again_sends_what_has_not_changed(book, meeting):
     assert len(book.go_round()) == 4
 
 
+def test_a_line_item_that_was_made_anew_gets_every_score(book, meeting):
+    book.hand_in_and_grade()
+    book.go_round()
+    meeting.launch(user="u-bob")
+    assert len(book.go_round()) == 1
+    book.campus.item = "8"
+    meeting.launch(user="u-bob")
+    assert len(book.go_round()) == 2
+    assert book.campus.paths[-1].startswith("/items/8/scores")
+
+
 def test_nothing_can_be_sent_again_where_no_link_takes_scores(meeting):
     with pytest.raises(BadRequest, match="No link"), meeting.database.begin() as work:
         scores.resend(work, meeting.reader(INES), meeting.course())

@@ -59,9 +59,9 @@ def test_what_is_not_allowed_is_not_asked(url):
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path):
-    with Receiver(200, certificate=a_certificate(tmp_path, "127.0.0.1")) as receiver:
-        with pytest.raises(OSError, match="certificate"):
-            guarded.ask("POST", receiver.url.replace("http://", "https://"), LOOPBACK, content=b"x")
+    receiver = Receiver(200, certificate=a_certificate(tmp_path, "127.0.0.1"))
+    with receiver, pytest.raises(OSError, match="certificate"):
+        guarded.ask("POST", receiver.url.replace("http://", "https://"), LOOPBACK, content=b"x")
     assert receiver.calls == []
 
 

@@ -21,8 +21,8 @@ from grader.service.accounts import SignedIn
 from grader.service.lti import platforms
 from grader.service.lti.tokens import BadLaunch
 from grader.storage.database import Work
+from grader.storage.repositories import assignments, lti, people
 from grader.storage.repositories import courses as course_rows
-from grader.storage.repositories import lti, people
 from grader.storage.repositories.courses import Seat
 from grader.storage.repositories.lti import Place
 from grader.storage.repositories.people import Credentials
@@ -58,6 +58,7 @@ def enter(work: Work, launch: Launch, nonce: str) -> Entered:
         raise BadLaunch("This launch was used already; begin again from the platform.")
     platform = platforms.found(work, launch.platform)
     place = lti.place(work, launch)
+    place = _bound(work, platform, launch, place)
     known = _person(work, platform, launch)
     if known is None:
         return Entered(step=Step.CONNECT, target="/lti/connect")
@@ -75,7 +76,8 @@ def enter_again(work: Work, reader: Reader, launch: Launch) -> Entered:
         BadLaunch: the reader is somebody else, or may not be a member.
 
     """
-    platform, place = platforms.found(work, launch.platform), lti.place(work, launch)
+    platform = platforms.found(work, launch.platform)
+    place = _bound(work, platform, launch, lti.place(work, launch))
     known = _person(work, platform, launch)
     if known is None or known.id != reader.id:
         raise BadLaunch("You are signed in as somebody else; begin again from the platform.")
@@ -206,6 +208,22 @@ def _seat(work: Work, platform: Platform, launch: Launch, person: Person, course
     for assignment, owner in course_rows.team_work_without_entries(work, course):
         gradebook.refresh(work, assignment, owner)
     audit.note(work, None, "add member", f"course:{course}", f"{person.email} as {launch.role.value}, {platform.name}")
+
+
+def _bound(work: Work, platform: Platform, launch: Launch, place: Place) -> Place:
+    """The place, bound to the assignment that the platform's staff named beside the link, once.
+
+    They teach in a context that somebody of ours linked to the course, and no other course's assignment is taken.
+    """
+    if place.course is None or place.assignment is not None or not launch.assignment:
+        return place
+    found = assignments.by_slug(work, launch.assignment)
+    if found is None or CourseId(found.course_id) != place.course:
+        return place
+    lti.bind(work, place.link, found.id, None)
+    detail = f"{place.link} ({launch.resource_title}): {found.slug}, named on {platform.name}"
+    audit.note(work, None, "bind link", f"course:{place.course}", detail)
+    return place._replace(assignment=str(found.slug))
 
 
 def _target(work: Work, reader: Reader, launch: Launch, place: Place) -> tuple[Step, str]:

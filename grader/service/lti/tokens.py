@@ -101,6 +101,7 @@ def verified(
         context_title=one_line(str(context.get("title") or context.get("label") or ""), limit=200),
         resource=_id(resource.get("id"), "link"),
         resource_title=one_line(str(resource.get("title") or ""), limit=200),
+        assignment=one_line(str(_object(claims, "custom").get("assignment") or ""), limit=80).strip(),
         line_item=str(endpoint.get("lineitem") or "") if takes_scores else "",
     )
 

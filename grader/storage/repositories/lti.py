@@ -32,6 +32,15 @@ _LINKS = """
     FROM lti_links l JOIN lti_contexts c ON c.id = l.context_id LEFT JOIN assignments a ON a.id = l.assignment_id
     WHERE c.course_id = :course ORDER BY l.id
 """
+# Made anew on the platform: it has none of the scores, and what it refused is over.
+_ANOTHER_LINE_ITEM = """
+    UPDATE lti_links SET refused = 0, stopped_at = NULL, problem = ''
+    WHERE context_id = :context AND resource = :resource AND line_item NOT IN ('', :line_item) RETURNING id
+"""
+_SEND_ANEW = """
+    UPDATE lti_scores SET asked_max = -1
+    WHERE link_id = (SELECT id FROM lti_links WHERE context_id = :context AND resource = :resource)
+"""
 _CONTEXTS = """
     SELECT x.id, x.platform_id, p.name AS platform, x.title, x.course_id, c.slug AS course, w.email AS linked_by,
            x.seen_at
@@ -121,6 +130,9 @@ def place(work: Work, launch: Launch) -> Place:
     said: dict[str, Any] = {"title": launch.resource_title}
     if launch.line_item:
         said["line_item"] = launch.line_item
+    place = {"context": found.id, "resource": launch.resource, "line_item": launch.line_item}
+    if launch.line_item and work.session.execute(text(_ANOTHER_LINE_ITEM), place).one_or_none() is not None:
+        work.session.execute(text(_SEND_ANEW), place)
     link = work.session.execute(
         insert(LtiLinkRow)
         .values(said | {"context_id": found.id, "resource": launch.resource})
@@ -167,7 +179,7 @@ def links(work: Work, course: CourseId) -> list[ResourceLink]:
     ]  # fmt: skip
 
 
-def bind(work: Work, link: int, assignment: int | None, by: PersonId) -> None:
+def bind(work: Work, link: int, assignment: int | None, by: PersonId | None) -> None:
     """What was sent for another assignment is forgotten: the new one's scores take its place."""
     values = {"assignment_id": assignment, "bound_by": by, "refused": 0, "stopped_at": None, "problem": ""}
     work.session.execute(update(LtiLinkRow).where(LtiLinkRow.id == link).values(values))
