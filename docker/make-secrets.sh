@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes what docker-compose.yml wants to find beside it, and leaves what is there alone:
-#   secrets/   passwords and keys, random; empty files for what you may fill in (oidc_client_secret, object_store)
+#   secrets/   passwords and keys, random; empty files for what you may fill in (oidc_client_secret,
+#              lti_keys, object_store)
 #   .env       ENGINE_GID, the group of the engine's socket
 # The folder is its owner's alone (0700). The files in it are readable by any user (0444), because each is mounted into
 # containers that run as users this machine does not know; nobody else can reach them through the folder.
@@ -30,6 +31,7 @@ random | keep database_password
 random | keep broker_password
 random | keep session_key
 : | keep oidc_client_secret
+: | keep lti_keys
 : | keep object_store
 # Redis is told the password's sum, and nobody gets in without one.
 sum=$(tr -d '\n' <"$folder/broker_password" | sha256sum | cut -d' ' -f1)

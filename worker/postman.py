@@ -26,6 +26,8 @@ _FORGET_EVERY_S = 3600.0
 # Looking through everybody who has not handed in is more than the rest together, and a minute is no matter.
 _REMIND_EVERY_S = 60.0
 _LONGEST_PAUSE_S = 30.0
+# Scores are compared, not announced: so a due date that passes is seen like a grading that ends.
+_SCORES_EVERY_S = 10.0
 
 
 class CallsWebhooks(Protocol):
@@ -36,6 +38,12 @@ class SendsMail(Protocol):
     def send(self, parcels: Sequence[Parcel]) -> list[Outcome]: ...
 
 
+class SendsScores(Protocol):
+    def look(self) -> None: ...
+
+    def send(self, parcel: Parcel) -> Outcome: ...
+
+
 class Postman:
     """Delivers what is in the outbox. Several at once, of any processes, do no harm.
 
@@ -43,6 +51,8 @@ class Postman:
         database: the service's.
         webhooks: calls one address.
         mail: sends letters; None where no mail server is configured.
+        scores: tells learning platforms; None where this service has no keys for them.
+        scores_every_s: pause between two looks for scores that have changed.
         due_soon: how long before the due date students are reminded; None for never.
         ended: told of each attempt's channel and whether it was delivered.
 
@@ -54,12 +64,17 @@ class Postman:
         webhooks: CallsWebhooks,
         mail: SendsMail | None = None,
         *,
+        scores: SendsScores | None = None,
+        scores_every_s: float = _SCORES_EVERY_S,
         due_soon: timedelta | None = None,
         ended: Callable[[Channel, bool], None] = lambda _channel, _delivered: None,
     ) -> None:
         self._database = database
         self._webhooks = webhooks
         self._mail = mail
+        self._scores = scores
+        self._scores_every_s = scores_every_s
+        self._scores_at = 0.0
         self._due_soon = due_soon
         self._ended = ended
         self._forget_at = 0.0
@@ -79,8 +94,13 @@ class Postman:
         if time.monotonic() >= self._remind_at:
             due_soon = self._due_soon
             self._remind_at = time.monotonic() + _REMIND_EVERY_S
+        if self._scores is not None and time.monotonic() >= self._scores_at:
+            self._scores.look()
+            self._scores_at = time.monotonic() + self._scores_every_s
         with self._database.begin() as work:
-            found = notices.look(work, with_mail=self._mail is not None, due_soon=due_soon)
+            found = notices.look(
+                work, with_mail=self._mail is not None, with_scores=self._scores is not None, due_soon=due_soon
+            )
             if time.monotonic() >= self._forget_at:
                 notices.forget_old(work)
                 self._forget_at = time.monotonic() + _FORGET_EVERY_S
@@ -120,8 +140,11 @@ class Postman:
     def _deliver(self, parcels: Sequence[Parcel]) -> list[tuple[Parcel, Outcome]]:
         letters = [parcel for parcel in parcels if parcel.channel is Channel.EMAIL]
         calls = [parcel for parcel in parcels if parcel.channel is Channel.WEBHOOK]
+        told = [parcel for parcel in parcels if parcel.channel is Channel.LTI]
         posted = self._senders.submit(self._mail.send, letters) if self._mail is not None and letters else None
         called = list(zip(calls, self._senders.map(self._webhooks.send, calls), strict=True))
         # Letters that there was no time for wait until their lease is over.
         mailed = [] if posted is None else list(zip(letters, posted.result(), strict=False))
+        if self._scores is not None:
+            called += list(zip(told, self._senders.map(self._scores.send, told), strict=True))
         return called + mailed

@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from grader.domain.errors import SetupError
@@ -58,7 +59,7 @@ class SweepSettings:
     """`every_s` is the pause between two sweeps in seconds.
 
     Webhooks may reach `networks` though they are not public. Without `mail` none is sent; students are reminded
-    `due_soon_h` hours before the due date, with 0 never.
+    `due_soon_h` hours before the due date, with 0 never. Without `lti_keys` no scores go to learning platforms.
     """
 
     database_url: str
@@ -68,6 +69,7 @@ class SweepSettings:
     networks: tuple[Network, ...] = ()
     mail: MailSettings | None = None
     due_soon_h: float = 24.0
+    lti_keys: Path | None = None
 
 
 def worker_settings(environment: Mapping[str, str], *, queues: str, jobs: int | None) -> WorkerSettings:
@@ -102,6 +104,7 @@ def sweep_settings(environment: Mapping[str, str], *, every_s: float | None) -> 
         networks=_networks(environment),
         mail=_mail(environment),
         due_soon_h=_due_soon_h(environment),
+        lti_keys=Path(environment["GRADER_LTI_KEYS_FILE"]) if environment.get("GRADER_LTI_KEYS_FILE") else None,
     )
 
 

@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from grader.domain.errors import DatabaseBusy, GraderError
 from grader.service import runs
@@ -27,6 +28,9 @@ from worker.pulse import Pulse
 from worker.settings import SweepSettings, sweep_settings
 from worker.signals import StopSignals
 from worker.webhooks import WebhookSender
+
+if TYPE_CHECKING:
+    from worker.scores import ScoreSender
 
 log = logging.getLogger(__name__)
 _LONGEST_PAUSE_S = 30.0
@@ -69,9 +73,20 @@ def postman_for(settings: SweepSettings, database: Database, metrics: SweepMetri
         database,
         WebhookSender(settings.networks),
         None if settings.mail is None else Mailer(settings.mail),
+        scores=_scores(settings, database),
         due_soon=timedelta(hours=settings.due_soon_h) if settings.due_soon_h else None,
         ended=metrics.delivery_ended,
     )
+
+
+def _scores(settings: SweepSettings, database: Database) -> ScoreSender | None:
+    """Where this service has keys for learning platforms, and what it signs with is installed."""
+    if settings.lti_keys is None or not settings.lti_keys.exists() or not settings.lti_keys.stat().st_size:
+        return None
+    # In the server's image alone, where the sweep runs: workers that grade need none of it.
+    from worker.scores import ScoreSender
+
+    return ScoreSender(database, settings.lti_keys, settings.networks)
 
 
 def _pauses(text: str) -> tuple[float, ...]:

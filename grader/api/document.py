@@ -89,6 +89,7 @@ _TAGS = [
     {"name": "late work", "description": "More time for somebody, late policies, and which submission counts."},
     {"name": "courses", "description": "Courses, rosters, and what they offer."},
     {"name": "notices", "description": "Webhooks, e-mails, and what was delivered."},
+    {"name": "learning platforms", "description": "LTI 1.3: from where people come, and where scores go."},
     {"name": "health", "description": "For whoever runs the service. No token needed."},
 ]
 _DESCRIPTION = (

@@ -14,6 +14,7 @@ from grader.api import (
     health,
     items,
     late,
+    lti,
     notices,
     people,
     reference,
@@ -28,6 +29,7 @@ from grader.http.edge import API_PREFIX
 router = APIRouter()
 for _noun in (
     notices,
+    lti,
     people,
     assignments,
     drafts,

@@ -16,6 +16,7 @@ from grader.cli.client import (
     gradebook,
     late,
     login,
+    lti,
     notices,
     people,
     regrades,
@@ -80,6 +81,7 @@ app.add_typer(courses.app, name="course", rich_help_panel=_CLIENT)
 app.add_typer(late.extensions_app, name="extension", rich_help_panel=_CLIENT)
 app.add_typer(late.policy_app, name="late-policy", rich_help_panel=_CLIENT)
 app.add_typer(notices.app, name="webhook", rich_help_panel=_CLIENT)
+app.add_typer(lti.app, name="lti", rich_help_panel=_CLIENT)
 app.add_typer(people.app, name="user", rich_help_panel=_CLIENT)
 app.add_typer(tokens.app, name="token", rich_help_panel=_CLIENT)
 app.add_typer(personal.retention_app, name="retention", rich_help_panel=_SERVICE)

@@ -18,6 +18,7 @@ class NoticeKind(StrEnum):
     REGRADE_ANSWERED = "regrade.answered"
     DUE_SOON = "assignment.due_soon"
     TEST = "webhook.test"
+    SCORE_CHANGED = "score.changed"
 
 
 # What comes by e-mail, and may be refused by whoever it comes to.
@@ -27,6 +28,7 @@ MAILED = (NoticeKind.GRADED, NoticeKind.REGRADE_ANSWERED, NoticeKind.DUE_SOON)
 class Channel(StrEnum):
     WEBHOOK = "webhook"
     EMAIL = "email"
+    LTI = "lti"
 
 
 class DeliveryState(StrEnum):

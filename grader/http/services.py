@@ -13,6 +13,7 @@ from grader.http.readiness import Probe, Readiness
 from grader.http.settings import ServerSettings
 from grader.kit.tracing import NoTraces, Traces
 from grader.service import operations
+from grader.service.lti.tokens import KeyShelf
 from grader.service.operations import Figures
 from grader.storage.announcements import Announcements
 from grader.storage.blobs import Blobs
@@ -34,6 +35,7 @@ class Services:
     traces: Traces = field(default_factory=NoTraces)
     metrics: Metrics = field(default_factory=Metrics)
     questions: QuestionShelf = field(default_factory=QuestionShelf)
+    lti_keys: KeyShelf = field(default_factory=KeyShelf)
     leaving: threading.Event = field(default_factory=threading.Event)
     stopping: threading.Event = field(default_factory=threading.Event)
     readiness: Readiness = field(init=False)

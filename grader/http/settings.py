@@ -29,7 +29,8 @@ class ServerSettings:
     """`public_url` decides whether cookies are marked Secure (https) and what forms may come from.
 
     A server that is told to stop serves on for `drain_s` seconds, in which it says that it is not ready. Webhooks may
-    be registered for `networks` though they are not public.
+    be registered for `networks` though they are not public; learning platforms may be asked there, too. `lti_keys` is
+    the file with our key pairs for them; without it there is no LTI.
     """
 
     database_url: str
@@ -40,6 +41,7 @@ class ServerSettings:
     oidc: OidcSettings | None = None
     drain_s: float = 0.0
     networks: tuple[Network, ...] = ()
+    lti_keys: Path | None = None
 
     @property
     def has_tls(self) -> bool:
@@ -72,6 +74,7 @@ def server_settings(environment: Mapping[str, str]) -> ServerSettings:
         oidc=oidc,
         drain_s=_seconds(environment, "GRADER_DRAIN_S"),
         networks=_networks(environment),
+        lti_keys=Path(environment["GRADER_LTI_KEYS_FILE"]) if environment.get("GRADER_LTI_KEYS_FILE") else None,
     )
 
 

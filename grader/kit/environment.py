@@ -27,6 +27,7 @@ VARIABLES: dict[str, str] = {
     "GRADER_OIDC_ISSUER": "OpenID Connect issuer; signing in by it is offered when set",
     "GRADER_OIDC_CLIENT_ID": "our name at the issuer",
     "GRADER_OIDC_CLIENT_SECRET_FILE": "file with our secret at the issuer",
+    "GRADER_LTI_KEYS_FILE": "file with our key pairs for learning platforms; LTI is on when it holds one",
     "GRADER_LEASE_S": "seconds a worker may be silent before its stage is another's",
     "GRADER_SWEEP_S": "seconds between two sweeps",
     "GRADER_SMTP_URL": "mail server, smtps://user@host:465 or smtp://user@host:587; unset, no e-mail is sent",

@@ -137,6 +137,11 @@ def sign_in_with_subject(work: Work, *, subject: str, email: str, email_is_verif
     return _open_session(work, found.person)
 
 
+def open_session(work: Work, person: Person) -> SignedIn:
+    """A session for somebody whom the caller has made sure of."""
+    return _open_session(work, person)
+
+
 def session_of(work: Work, key: str) -> SignedIn | None:
     """The session of a cookie's value; None when unknown, expired or its person disabled."""
     found = sessions.find(work, _digest(key))

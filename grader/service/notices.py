@@ -88,16 +88,18 @@ def tell(
     )  # fmt: skip
 
 
-def look(work: Work, *, with_mail: bool, due_soon: timedelta | None = None) -> Round:
+def look(work: Work, *, with_mail: bool, with_scores: bool = False, due_soon: timedelta | None = None) -> Round:
     """Hand new notices out, remind of what is due within `due_soon`, and take along what is to be tried now.
 
-    Without mail none is made, and those that wait go on waiting until their time is over.
+    Without mail none is made, and those that wait go on waiting until their time is over; so do scores for learning
+    platforms (`lti.scores` puts them there) where this service sends none.
     """
     if with_mail and due_soon is not None:
         notices.add_due_soon(work, due_soon)
     handed = notices.expand(work, give_up=GIVE_UP_AFTER, with_mail=with_mail, most=_EXPANDED_AT_ONCE)
     notices.give_up_late(work)
-    channels = [Channel.WEBHOOK, Channel.EMAIL] if with_mail else [Channel.WEBHOOK]
+    channels = [Channel.WEBHOOK]
+    channels += [Channel.EMAIL] * with_mail + [Channel.LTI] * with_scores
     claimed = notices.claim(work, channels, lease=LEASE, most=_AT_ONCE, each=_EACH, mails=_AT_ONCE)
     parcels = []
     for one in claimed:

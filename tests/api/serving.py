@@ -53,8 +53,8 @@ def settings_for(postgres_url: str, blobs: Path) -> ServerSettings:
 class InThread:
     """A server of this process, in a thread of its own."""
 
-    def __init__(self, settings: ServerSettings) -> None:
-        self.server: Server = server_for(settings, "127.0.0.1", 0)
+    def __init__(self, settings: ServerSettings, port: int = 0) -> None:
+        self.server: Server = server_for(settings, "127.0.0.1", port)
         self._thread = threading.Thread(target=self.server.run)
 
     def __enter__(self) -> Self:

@@ -91,6 +91,15 @@ CALLS = [
     ("POST", "/courses/{course}/webhooks/1/enable", "manage"),
     ("POST", "/courses/{course}/webhooks/1/test", "manage"),
     ("GET", "/courses/{course}/deliveries", "read"),
+    ("GET", "/lti/platforms", "read"),
+    ("POST", "/lti/platforms", "manage"),
+    ("PUT", "/lti/platforms/1", "manage"),
+    ("DELETE", "/lti/platforms/1", "manage"),
+    ("GET", "/lti/contexts", "read"),
+    ("PUT", "/lti/contexts/1/course", "manage"),
+    ("GET", "/courses/{course}/lti", "read"),
+    ("PUT", "/courses/{course}/lti/1", "manage"),
+    ("POST", "/courses/{course}/lti/resend", "manage"),
     ("GET", "/me/mail", "read"),
     ("PUT", "/me/mail", "submit"),
     ("GET", "/people", "manage"),
@@ -100,7 +109,15 @@ CALLS = [
     ("POST", "/tokens", "manage"),
     ("DELETE", "/tokens/1", "manage"),
 ]
+PLATFORM = {
+    "name": "x", "issuer": "x", "client_id": "x", "deployments": ["1"],
+    **dict.fromkeys(("auth_url", "token_url", "jwks_url"), "https://example.org/x"),
+}  # fmt: skip
 BODIES = {
+    "/lti/platforms": PLATFORM,
+    "/lti/platforms/1": PLATFORM,
+    "/lti/contexts/1/course": {"course": "x"},
+    "/courses/{course}/lti/1": {"assignment": "x"},
     "/courses": {"slug": "new", "title": "New"},
     "/people": {"email": "new@example.org", "name": "New"},
     "/tokens": {"name": "x", "scopes": ["read"]},

@@ -274,3 +274,48 @@ def test_a_preview_of_a_roster_with_wrong_lines_names_them_and_ends_with_status_
     assert "nothing was changed" in err and err.count("\n") == 1
     assert called_by("instructor", "roster", "import", path, "-c", world.course.slug)[0] == 2
     assert "new@example.org" not in called_by("ta", "roster", "list", "-c", world.course.slug)[1]
+
+
+def test_an_administrator_registers_a_platform_and_an_instructor_binds_its_links(called_by, world, tmp_path):
+    course, slug = world.course.slug, world.assignment.slug
+    said = ("--issuer", "https://campus.example.org", "--client-id", "grader", "--deployment", "1", "--deployment", "2",
+            "--auth-url", "https://campus.example.org/a", "--token-url", "https://campus.example.org/t",
+            "--keys-url", "https://campus.example.org/k")  # fmt: skip
+    status, out, _ = called_by("admin", "lti", "register", "Campus", *said, "--may-add", "ta", "--json")
+    made = json.loads(out)
+    assert (status, made["deployments"], made["roles"]) == (0, ["1", "2"], ["ta"])
+    assert called_by("instructor", "lti", "register", "Campus", *said)[0] == 2
+    assert "not trusted" in called_by("admin", "lti", "platforms")[1]
+    with world.database.begin() as unit:
+        from sqlalchemy import text
+
+        query = "INSERT INTO lti_contexts (platform_id, deployment, context, title) VALUES (:p, '1', 'c', 'Monday')"
+        context = unit.session.execute(text(f"{query} RETURNING id"), {"p": made["id"]}).scalar_one()
+        query = "INSERT INTO lti_links (context_id, resource, line_item) VALUES (:c, 'r', 'https://x') RETURNING id"
+        link = unit.session.execute(text(query), {"c": context}).scalar_one()
+    assert "Monday" in called_by("admin", "lti", "courses")[1]
+    assert called_by("admin", "lti", "link", str(context), course)[0] == 0
+    assert called_by("instructor", "lti", "bind", course, str(link), slug)[:2] == (0, f"Link {link} leads to {slug}.\n")
+    (listed,) = json.loads(called_by("ta", "lti", "links", course, "--json")[1])["items"]
+    assert (listed["assignment"], listed["takes_scores"]) == (slug, True)
+    assert slug in called_by("ta", "lti", "links", course)[1]
+    assert called_by("instructor", "lti", "resend", course)[:2] == (0, "Scores of 0 students are sent again.\n")
+    assert called_by("ta", "lti", "resend", course)[0] == 2
+    assert called_by("admin", "lti", "remove", str(made["id"]))[0] == 0
+    assert json.loads(called_by("admin", "lti", "platforms", "--json")[1])["items"] == []
+
+
+def test_a_new_key_comes_first_and_the_one_before_stays(grader, tmp_path):
+    path = tmp_path / "keys"
+    path.touch(mode=0o444)
+    for kept in (1, 2, 2):
+        status, _, err = grader("lti", "new-key", str(path))
+        found = json.loads(path.read_text())["keys"]
+        assert (status, len(found)) == (0, kept)
+        assert found[0]["kid"] in err
+    assert path.stat().st_mode & 0o777 == 0o444
+    path.chmod(0o600)
+    path.write_text("something else")
+    status, _, err = grader("lti", "new-key", str(path))
+    assert status == 3 and "cannot be used" in err and "Traceback" not in err
+    assert path.read_text() == "something else"

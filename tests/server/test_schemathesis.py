@@ -31,6 +31,11 @@ from tests.api.serving import settings_for
 BOUNDED = settings.get_profile("bounded")
 ROLES = ["student", "instructor", "admin", "anonymous"]
 # A request of schemathesis takes twenty times as long as one that any of the other fuzzed targets gets.
+PLATFORM = {
+    "name": "Campus", "issuer": "https://campus.example.org", "client_id": "grader", "deployments": ["1"],
+    "auth_url": "https://example.org/auth", "token_url": "https://example.org/token",
+    "jwks_url": "https://example.org/keys",
+}  # fmt: skip
 FEW = settings(
     BOUNDED, max_examples=max(4, BOUNDED.max_examples // 20), deadline=None, suppress_health_check=list(HealthCheck)
 )
@@ -79,6 +84,7 @@ def seeded(world):
     headers = {role: {"Authorization": f"Bearer {world.token(role)}"} for role in ROLES if role != "anonymous"}
     hooks, hook = f"/courses/{world.course.slug}/webhooks", {"url": "https://example.org/theirs"}
     webhook = world.client("instructor").post(hooks, json=hook).json()["id"]
+    platform = world.client("admin").post("/lti/platforms", json=PLATFORM).json()["id"]
     return {
         "turns": itertools.count(),
         "headers": headers | {"anonymous": {}},
@@ -88,6 +94,8 @@ def seeded(world):
         "person": world.people["classmate"].id,
         "artifact": picture,
         "webhook": webhook,
+        "platform": platform,
+        **_places(world, platform),
         "regrade": asked,
         "adjustment": adjusted.json()["id"],
         "pair": _pair(world),
@@ -127,6 +135,21 @@ def _sheet_picture(world, submission):
     found = Sheets(sheets=(page,), pictures=(Picture(kind="png", width=1, height=1, content=b"pixels"),))
     sheets.keep(world.database, world.serving.services.blobs, wanted, found, "test")
     return client.get(f"/submissions/{submission}/sheets").json()["sheets"][0]["outputs"][0]["picture"]["id"]
+
+
+def _places(world, platform):
+    """A context of the course and a link in it, as a launch would have left them."""
+    with world.database.begin() as work:
+        said = {"p": platform, "c": world.course.id}
+        context = work.session.execute(
+            text("""INSERT INTO lti_contexts (platform_id, deployment, context, course_id)
+                    VALUES (:p, '1', 'c1', :c) RETURNING id"""),
+            said,
+        ).scalar_one()
+        link = work.session.execute(
+            text("INSERT INTO lti_links (context_id, resource) VALUES (:x, 'r1') RETURNING id"), {"x": context}
+        ).scalar_one()
+    return {"context": context, "link": link}
 
 
 def _pair(world):

@@ -10,7 +10,7 @@ from grader.api.access import Words
 from grader.api.schemas.common import Answer, Request, Time
 from grader.domain.notices import Delivery, NoticeKind, Webhook
 
-KindName = Literal["submission.graded", "regrade.answered", "assignment.due_soon", "webhook.test"]
+KindName = Literal["submission.graded", "regrade.answered", "assignment.due_soon", "webhook.test", "score.changed"]
 StateName = Literal["waiting", "delivered", "given_up", "dropped"]
 
 
@@ -43,7 +43,7 @@ class DeliveryAnswer(Answer):
     id: str
     notice: str
     kind: KindName
-    channel: Literal["webhook", "email"]
+    channel: Literal["webhook", "email", "lti"]
     state: StateName
     attempts: int
     problem: str

@@ -20,7 +20,7 @@ from grader.local.supervisor import ServiceProcess, Supervisor
 from grader.storage import schema
 
 QUEUES = "cpu,gpu,rerun"
-SECRET_FILE, SETTINGS_FILE = "secret", "service.env"
+SECRET_FILE, LTI_KEYS_FILE, SETTINGS_FILE = "secret", "lti_keys", "service.env"
 _LOOPBACK_S = 2.0
 
 
@@ -90,6 +90,7 @@ def _settings(plan: Plan, servers: PrivateServers, local_url: str) -> dict[str, 
         "GRADER_BROKER_URL": servers.broker_url,
         "GRADER_BLOBS_URL": str(plan.folder.absolute() / "blobs"),
         "GRADER_SECRET_FILE": str(_secret_file(plan.folder.absolute())),
+        "GRADER_LTI_KEYS_FILE": str(_lti_keys(plan.folder.absolute())),
         "GRADER_PUBLIC_URL": os.environ.get("GRADER_PUBLIC_URL") or local_url,
     }
 
@@ -101,6 +102,16 @@ def _secret_file(folder: Path) -> Path:
         fresh = folder / f"{SECRET_FILE}.new"
         _write_private(fresh, secrets.token_urlsafe(32) + "\n")
         fresh.replace(path)
+    return path
+
+
+def _lti_keys(folder: Path) -> Path:
+    """Made once, too: platforms know us by it."""
+    from grader.service.lti import keys
+
+    path = folder / LTI_KEYS_FILE
+    if not path.exists():
+        keys.rotate(path)
     return path
 
 

@@ -6,6 +6,14 @@ from grader.storage.models.base import Base
 from grader.storage.models.drafts import DraftRow
 from grader.storage.models.items import CommentRow, GivenMarkRow, GradingClaimRow, GradingRow, RubricRow
 from grader.storage.models.late import ChoiceRow, ExtensionRow, LatePolicyRow
+from grader.storage.models.lti import (
+    LtiContextRow,
+    LtiLinkRow,
+    LtiNonceRow,
+    LtiPersonRow,
+    LtiPlatformRow,
+    LtiScoreRow,
+)
 from grader.storage.models.notices import DeliveryRow, MailRefusalRow, NoticeRow, WebhookRow
 from grader.storage.models.people import (
     CourseRow,
@@ -52,6 +60,12 @@ __all__ = [
     "GradingClaimRow",
     "GradingRow",
     "LatePolicyRow",
+    "LtiContextRow",
+    "LtiLinkRow",
+    "LtiNonceRow",
+    "LtiPersonRow",
+    "LtiPlatformRow",
+    "LtiScoreRow",
     "MailRefusalRow",
     "MembershipRow",
     "NoticeRow",

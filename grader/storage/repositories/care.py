@@ -19,6 +19,8 @@ _DELETIONS = (
     "DELETE FROM sheet_pictures WHERE submission_id = ANY(:submissions)",
     "DELETE FROM submission_sheets WHERE submission_id = ANY(:submissions)",
     "DELETE FROM notices WHERE submission_id = ANY(:submissions)",
+    """DELETE FROM lti_scores s USING gradebook_entries e, lti_links l WHERE e.submission_id = ANY(:submissions)
+       AND l.id = s.link_id AND l.assignment_id = e.assignment_id AND s.person_id = e.person_id""",
     "DELETE FROM gradebook_entries WHERE submission_id = ANY(:submissions)",
     "DELETE FROM regrade_requests WHERE submission_id = ANY(:submissions)",
     """DELETE FROM adjustments a USING submissions s WHERE s.id = ANY(:submissions)
@@ -170,6 +172,7 @@ def forget_ended(work: Work) -> int:
         "DELETE FROM web_sessions WHERE expires_at < clock_timestamp()",
         "DELETE FROM api_tokens WHERE least(expires_at, revoked_at) < clock_timestamp() - interval '30 days'",
         "DELETE FROM grading_claims WHERE until < clock_timestamp()",
+        "DELETE FROM lti_nonces WHERE at < clock_timestamp() - interval '1 day'",
         "DELETE FROM sign_in_attempts WHERE at < clock_timestamp() - interval '1 day'",
     ):
         gone += len(work.session.execute(text(f"{statement} RETURNING 1")).all())

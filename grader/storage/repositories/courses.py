@@ -45,6 +45,13 @@ class Seat(NamedTuple):
     team: TeamId | None
 
 
+class Standing(NamedTuple):
+    """What somebody is, or was, in a course."""
+
+    role: Role
+    has_left: bool
+
+
 class NewPerson(NamedTuple):
     email: str
     name: str
@@ -123,6 +130,13 @@ def places(work: Work, course: CourseId, emails: Sequence[str]) -> dict[str, Pla
             is_ours_alone=not is_elsewhere and not person.is_admin,
         )
     return found
+
+
+def place_of(work: Work, course: CourseId, person: PersonId) -> Standing | None:
+    """None when they never were a member."""
+    query = select(MembershipRow.role, MembershipRow.left_at).filter_by(course_id=course, person_id=person)
+    found = work.session.execute(query).one_or_none()
+    return None if found is None else Standing(Role(found.role), found.left_at is not None)
 
 
 def students(work: Work, course: CourseId) -> dict[str, PersonId]:

@@ -37,8 +37,12 @@ _OF_THE_PERSON = (
     "DELETE FROM web_sessions WHERE person_id = :person",
     "DELETE FROM sign_in_attempts WHERE key = 'email:' || :email",
     "DELETE FROM mail_refusals WHERE person_id = :person",
+    "DELETE FROM lti_people WHERE person_id = :person",
 )
 _IN_COURSES = (
+    """DELETE FROM lti_scores WHERE person_id = :person AND link_id IN
+       (SELECT l.id FROM lti_links l JOIN lti_contexts x ON x.id = l.context_id
+        WHERE CAST(:course AS integer) IS NULL OR x.course_id = :course)""",
     """DELETE FROM deliveries WHERE person_id = :person AND notice_id IN
        (SELECT id FROM notices WHERE CAST(:course AS integer) IS NULL OR course_id = :course)""",
     "DELETE FROM notices WHERE person_id = :person AND (CAST(:course AS integer) IS NULL OR course_id = :course)",
@@ -85,6 +89,9 @@ _STILL_NAMED = """
         OR EXISTS (SELECT FROM trials WHERE begun_by = :person OR ended_by = :person)
         OR EXISTS (SELECT FROM audit_events WHERE person_id = :person)
         OR EXISTS (SELECT FROM webhooks WHERE created_by = :person)
+        OR EXISTS (SELECT FROM lti_platforms WHERE created_by = :person)
+        OR EXISTS (SELECT FROM lti_contexts WHERE linked_by = :person)
+        OR EXISTS (SELECT FROM lti_links WHERE bound_by = :person)
 """
 
 

@@ -82,6 +82,9 @@ _PARCELS = """
            n.submission_id, s.received_at, d.webhook_id, w.url, w.secret, d.person_id, p.name, p.email,
            d.until <= clock_timestamp() AS is_over,
            (d.channel = 'webhook' AND (w.removed_at IS NOT NULL OR w.disabled_at IS NOT NULL))
+           OR (d.channel = 'lti' AND NOT EXISTS (
+               SELECT FROM lti_links l WHERE CAST(l.id AS text) = n.about ->> 'link'
+                 AND l.assignment_id = n.assignment_id AND l.stopped_at IS NULL))
            OR (d.channel = 'email' AND (
                p.disabled_at IS NOT NULL
                OR EXISTS (SELECT FROM mail_refusals r WHERE r.person_id = p.id AND r.kind = n.kind)

@@ -116,6 +116,18 @@ _QUERIES = {
     "deliveries": """SELECT d.id, n.kind, d.channel, d.state, d.attempts, d.problem, d.created_at, d.ended_at
                      FROM deliveries d JOIN notices n ON n.id = d.notice_id
                      WHERE d.person_id = :person ORDER BY d.created_at, d.id""",
+    "lti_people": """SELECT p.name AS platform, p.issuer, u.subject, u.how, u.linked_at FROM lti_people u
+                     JOIN lti_platforms p ON p.id = u.platform_id WHERE u.person_id = :person ORDER BY u.linked_at""",
+    "lti_platforms": "SELECT name, issuer, created_at FROM lti_platforms WHERE created_by = :person ORDER BY id",
+    "lti_contexts": """SELECT p.name AS platform, x.title, c.slug AS course, x.linked_at FROM lti_contexts x
+                       JOIN lti_platforms p ON p.id = x.platform_id LEFT JOIN courses c ON c.id = x.course_id
+                       WHERE x.linked_by = :person ORDER BY x.id""",
+    "lti_links": """SELECT l.title, a.slug AS assignment FROM lti_links l
+                    LEFT JOIN assignments a ON a.id = l.assignment_id WHERE l.bound_by = :person ORDER BY l.id""",
+    "lti_scores": """SELECT p.name AS platform, a.slug AS assignment, s.sent_score, s.sent_max, s.sent_at
+                     FROM lti_scores s JOIN lti_links l ON l.id = s.link_id JOIN lti_contexts x ON x.id = l.context_id
+                     JOIN lti_platforms p ON p.id = x.platform_id LEFT JOIN assignments a ON a.id = l.assignment_id
+                     WHERE s.person_id = :person ORDER BY s.link_id""",
     "audit": """SELECT at, action, subject, detail, person_id = :person AS done_by_me FROM audit_events
                 WHERE person_id = :person OR subject = 'person:' || CAST(:person AS integer)
                    OR subject LIKE 'gradebook:%:' || CAST(:person AS integer)

@@ -12,6 +12,8 @@ from grader.web.routes import (
     grading,
     home,
     late,
+    lti,
+    lti_places,
     notices,
     regrades,
     sheets,
@@ -25,7 +27,7 @@ from grader.web.routes import (
 router = APIRouter(include_in_schema=False)
 _NOUNS = (
     sign_in, home, assignments, drafts, submissions, grading, gradebook, late, regrades, similarity, courses, notices,
-    tokens, trials, sheets,
+    tokens, trials, sheets, lti, lti_places,
 )  # fmt: skip
 for part in _NOUNS:
     router.include_router(part.router)

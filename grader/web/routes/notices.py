@@ -33,6 +33,7 @@ KIND_WORDS = {
     NoticeKind.REGRADE_ANSWERED: "regrade answered",
     NoticeKind.DUE_SOON: "due soon",
     NoticeKind.TEST: "test",
+    NoticeKind.SCORE_CHANGED: "score for a learning platform",
 }
 STATE_WORDS = {
     DeliveryState.WAITING: "waiting",

@@ -76,7 +76,7 @@ async def from_provider(request: Request, services: TheServices) -> Response:
         signed_in = await run_in_threadpool(_sign_in_with, services, subject)
     except SignInFailed as error:
         return _form(request, services.settings, target="/", problem=error)
-    return _signed_in(services.settings, signed_in, safe_next(subject.next_page))
+    return signed_in_answer(services.settings, signed_in, safe_next(subject.next_page))
 
 
 def _sign_in(request: Request, services: Services, form: SentForm) -> Response:
@@ -90,7 +90,7 @@ def _sign_in(request: Request, services: Services, form: SentForm) -> Response:
         signed_in = accounts.sign_in(services.database, email=email, password=form.exact("password"), address=address)
     except AccessError as error:
         return _form(request, services.settings, target=target, problem=error, email=email)
-    return _signed_in(services.settings, signed_in, target)
+    return signed_in_answer(services.settings, signed_in, target)
 
 
 def _sign_in_with(services: Services, subject: oidc.Subject) -> SignedIn:
@@ -104,7 +104,8 @@ def _sign_in_with(services: Services, subject: oidc.Subject) -> SignedIn:
         )
 
 
-def _signed_in(settings: ServerSettings, signed_in: SignedIn, target: str) -> Response:
+def signed_in_answer(settings: ServerSettings, signed_in: SignedIn, target: str) -> Response:
+    """Go on to a page of ours, with the session's cookie."""
     response = RedirectResponse(target, status_code=HTTPStatus.SEE_OTHER)
     response.set_cookie(
         COOKIE,
