@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from grader.api import (
     adjustments,
     assignments,
+    contributions,
     courses,
     drafts,
     events,
@@ -29,6 +30,7 @@ for _noun in (
     assignments,
     drafts,
     submissions,
+    contributions,
     events,
     gradebook,
     late,

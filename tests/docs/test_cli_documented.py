@@ -39,7 +39,7 @@ def test_there_are_the_commands_we_think_there_are():
         "grader grade", "grader doctor", "grader spec list", "grader spec check", "grader spec calibrate",
         "grader login", "grader submit", "grader status", "grader rerun", "grader gradebook", "grader export",
         "grader statistics", "grader similarity",
-        "grader draft show", "grader draft save", "grader draft discard",
+        "grader draft show", "grader draft save", "grader draft discard", "grader contributions",
         "grader adjust", "grader regrades list", "grader regrades show", "grader regrades ask", "grader regrades withdraw",
         "grader regrades answer", "grader regrades window",
         "grader roster import", "grader roster list", "grader course create", "grader course list", "grader course offer", "grader course gradebook",

@@ -3,6 +3,7 @@
 from grader.storage.models.adjustments import AdjustmentRow, RegradeRow
 from grader.storage.models.assignments import AssignmentRow, SpecVersionRow
 from grader.storage.models.base import Base
+from grader.storage.models.contributions import ContributionRow
 from grader.storage.models.drafts import DraftRow
 from grader.storage.models.late import ChoiceRow, ExtensionRow, LatePolicyRow
 from grader.storage.models.notices import DeliveryRow, MailRefusalRow, NoticeRow, WebhookRow
@@ -37,6 +38,7 @@ __all__ = [
     "CheckResultRow",
     "ChoiceRow",
     "ComparisonRow",
+    "ContributionRow",
     "CourseRow",
     "DeliveryRow",
     "DraftRow",

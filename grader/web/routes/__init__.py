@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from grader.web.routes import (
     assignments,
+    contributions,
     courses,
     drafts,
     gradebook,
@@ -23,7 +24,7 @@ from grader.web.routes import (
 router = APIRouter(include_in_schema=False)
 _NOUNS = (
     sign_in, home, assignments, drafts, submissions, grading, gradebook, late, regrades, similarity, courses, notices,
-    tokens,
+    tokens, contributions,
 )  # fmt: skip
 for part in _NOUNS:
     router.include_router(part.router)
