@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from grader.api import (
     adjustments,
     assignments,
+    contributions,
     courses,
     drafts,
     events,
@@ -35,6 +36,7 @@ for _noun in (
     drafts,
     submissions,
     sheets,
+    contributions,
     events,
     gradebook,
     late,

@@ -11,6 +11,7 @@ import typer
 from grader.cli import demo, doctor, grade, spec
 from grader.cli.client import (
     adjust,
+    contributions,
     courses,
     drafts,
     gradebook,
@@ -53,6 +54,7 @@ for _name, _command, _panel in (
     ("gradebook", gradebook.gradebook, _CLIENT),
     ("export", gradebook.export, _CLIENT),
     ("choose", late.choose, _CLIENT),
+    ("contributions", contributions.contributions, _CLIENT),
     ("adjust", adjust.adjust, _CLIENT),
     ("mark", rubric.mark, _CLIENT),
     ("statistics", statistics.statistics, _CLIENT),

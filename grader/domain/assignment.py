@@ -194,6 +194,8 @@ class Assignment(_Strict):
     due_at: datetime | None = None
     late: LatePolicy = LatePolicy()
     team_size: tuple[int, int] = (1, 1)
+    # Whether a team says who did what; left out of what is published while it says nothing, as `extra` above.
+    contribution: bool = Field(default=False, exclude_if=not_)
     queue: Literal["cpu", "gpu"] = "cpu"
     common: tuple[Name, ...] = ()
     names: tuple[str, ...] = ()
@@ -218,6 +220,8 @@ class Assignment(_Strict):
         count = sum(part.individual for part in self.part)
         if count and (self.team_size[1] < 2 or count == len(self.part)):
             raise ValueError("individual parts belong to an assignment for teams that has other parts too")
+        if self.contribution and self.team_size[1] < 2:
+            raise ValueError("only teams are asked who did what")
         return self
 
     @property

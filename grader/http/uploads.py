@@ -22,6 +22,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
 from grader.answers.given import MAX_ANSWERS, MAX_BYTES, BadAnswers, Value, checked, packed, read_answers
+from grader.domain.contribution import LONGEST
 from grader.domain.course import Reader
 from grader.domain.errors import BadArchive, BadRequest, DatabaseBusy, GraderError, UploadTooLarge
 from grader.domain.grading import OfferedAssignment
@@ -32,7 +33,7 @@ from grader.http.multipart import FIELD_CHARACTERS, LongField, MultipartReader
 from grader.http.services import Services, services_of
 from grader.intake.archive import list_upload
 from grader.intake.files import match
-from grader.service import drafts, refusals, submissions
+from grader.service import contributions, drafts, refusals, submissions
 from grader.service.accounts import SignedIn
 from grader.storage.blobs import BlobWriter
 
@@ -42,12 +43,14 @@ ANSWERS_FIELD = "answers"
 # A form without scripts has a field for each question: this, and the question's id.
 ANSWER_PREFIX = "answer:"
 ANSWERS_FILE = "answers.toml"
+CONTRIBUTION_FIELD = "contribution"
 # Which version of the draft the form's fields are (`grader.service.drafts`).
 DRAFT_FIELD = "draft_version"
 # Boundaries, part headers and the small fields around the file; and the answers, whose own limits are narrower.
 _ENVELOPE_BYTES = 64 * 2**10 + MAX_BYTES
 _LONG_FIELDS = (
     LongField(name=ANSWERS_FIELD, most_bytes=MAX_BYTES),
+    LongField(name=CONTRIBUTION_FIELD, most_bytes=8 * LONGEST),
     LongField(name=ANSWER_PREFIX, most_bytes=MAX_BYTES, many=2 * MAX_ANSWERS),
 )
 # A network's chunks are small; a hop into a thread for each would cost more than the write.
@@ -66,18 +69,20 @@ class Typed:
 
     answers: dict[str, str] = field(default_factory=dict)
     draft: int | None = None
+    contribution: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Written:
     """The answers that came beside the file, and the version of the draft that they were, None where nothing says.
 
-    `own` says that they are a member's own, for the parts that each hands in alone.
+    `own` says that they are a member's own, for the parts that each hands in alone. `contribution` is who did what.
     """
 
     answers: dict[str, Value]
     draft: int | None
     own: bool
+    contribution: str
 
 
 async def receive_upload(
@@ -93,8 +98,9 @@ async def receive_upload(
 
     The receipt is returned after bytes and rows are durable. Both doors call this. The multipart field is `file`; a
     field `idempotency_key` may precede it. Written answers come in a field `answers` (a JSON object or TOML), or in a
-    field `answer:<question>` each, which wins. Where the request comes with a web session, its CSRF token must be in
-    the header or in a field `csrf` that precedes the file. Blocking work runs in threads.
+    field `answer:<question>` each, which wins; who did what in a team in a field `contribution`. Where the request
+    comes with a web session, its CSRF token must be in the header or in a field `csrf` that precedes the file. Blocking
+    work runs in threads.
 
     With `own` it is the reader's, for the parts of a team's assignment that each member hands in alone: no code need be
     in it, and without a file, or with an `answers.toml` as the file, the answers are all there is.
@@ -148,12 +154,15 @@ async def _received(
             else:
                 upload = await anyio.to_thread.run_sync(_keep, writer, form.finish(), assignment, own, limiter=_LISTERS)
         upload = await run_in_threadpool(_with_answers, services, upload, answers)
-        written = _Written(answers=answers, draft=_draft_version(form), own=own)
+        written = _Written(
+            answers=answers, draft=_draft_version(form), own=own, contribution=form.fields.get(CONTRIBUTION_FIELD, "")
+        )
         return await run_in_threadpool(_write_rows, services, reader, assignment, upload, key, written)
     except GraderError:
         if typed is not None:
             await _read_fields(request, form)
             typed.answers, typed.draft = _fields_of_questions(form), _draft_version(form)
+            typed.contribution = form.fields.get(CONTRIBUTION_FIELD, "")
         raise
 
 
@@ -352,6 +361,8 @@ def _write_once(
 ) -> Receipt:
     with services.database.begin() as work:
         receipt = submissions.receive(work, reader, assignment, upload, idempotency_key=key, own=written.own)
+        if written.contribution.strip() and not written.own:
+            contributions.write(work, reader, assignment, written.contribution)
         if written.answers or written.draft is not None:
             drafts.was_handed_in(work, reader, assignment, written.answers, written.draft, own=written.own)
         return receipt

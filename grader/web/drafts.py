@@ -34,7 +34,7 @@ def draft_of_form(
     version: int | None = None,
     conflict: str = "",
 ) -> DraftOfForm:
-    """`version` is the one that the typed text began with: it stays the form's until whoever typed has seen a newer one."""
+    """`version` is the one that the typed text began with; it is kept until a newer one was seen."""
     is_newest = typed is None or version is None or bool(conflict)
     return DraftOfForm(
         version=draft.version if is_newest else max(0, version or 0),

@@ -27,6 +27,8 @@ CALLS = [
     ("GET", f"/submissions/{NOWHERE}", "read"),
     ("GET", f"/submissions/{NOWHERE}/events", "read"),
     ("GET", f"/submissions/{NOWHERE}/runs", "read"),
+    ("GET", f"/submissions/{NOWHERE}/contributions", "read"),
+    ("POST", f"/submissions/{NOWHERE}/contributions", "submit"),
     ("GET", f"/submissions/{NOWHERE}/file", "read"),
     ("GET", f"/artifacts/{NOWHERE}", "read"),
     ("GET", f"/submissions/{NOWHERE}/sheets", "read"),
@@ -137,6 +139,7 @@ BODIES = {
     "/regrades/1/answer": {"granted": False, "words": "x"},
     f"/submissions/{NOWHERE}/regrades": {"target": "whole", "reason": "x"},
     "/assignments/{slug}/regrade-window": {"days": 3},
+    f"/submissions/{NOWHERE}/contributions": {"about": 1, "stance": "confirmed"},
     "/assignments/{slug}/draft": {"version": 0, "answers": {}},
     "/people/1/password": {"password": "a long enough one"},
 }

@@ -64,3 +64,24 @@ def test_own_parts_are_handed_in_and_drafted_as_answers_alone(called_by, asking,
     assert called_by("student", "draft", "show", slug, "--own")[1] == ""
     assert called_by("student", "submit", "--own", "-a", slug, "--no-wait")[0] == 2
     assert called_by("student", "submit", "-a", slug, "--answers", answers, "--no-wait")[0] == 2
+
+
+def test_who_did_what_is_said_with_an_upload_and_confirmed(called_by, world, hand_in):
+    with world.database.begin() as work:
+        definition = builders.a_definition(team_size=[1, 3], contribution=True)
+        slug = builders.an_assignment(work, world.course, definition=definition).slug
+        team = builders.a_team(work, world.course)
+        people = [world.people[name].id for name in ("student", "classmate")]
+        work.session.query(MembershipRow).filter(MembershipRow.person_id.in_(people)).update({"team_id": team.id})
+    words = ("--contribution", "Ada did it.", "--no-wait", "--json")
+    status, out, err = called_by("student", "submit", hand_in("work.py", b"x = 1\n"), "-a", slug, *words)
+    assert status == 0, err
+    identity = json.loads(out)["id"]
+    assert called_by("classmate", "contributions", identity, "--confirm", "--dispute", "No.")[0] == 2
+    assert called_by("classmate", "contributions", identity, "--dispute", "No, I did.")[0] == 0
+    status, out, _ = called_by("ta", "contributions", identity)
+    assert status == 0
+    assert all(words in out for words in ("Ada did it.", "disputed", "No, I did."))
+    assert called_by("ta", "contributions", identity, "--confirm")[0] == 2
+    told = json.loads(called_by("classmate", "contributions", identity, "--confirm", "--json")[1])
+    assert [one["stance"] for one in told["members"]] == ["written", "confirmed"]

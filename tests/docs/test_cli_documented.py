@@ -41,7 +41,7 @@ def test_there_are_the_commands_we_think_there_are():
         "grader statistics", "grader similarity", "grader sheets",
         "grader rubric show", "grader rubric add", "grader rubric change", "grader rubric remove", "grader rubric work",
         "grader rubric next", "grader rubric grade", "grader rubric withdraw", "grader rubric settings", "grader mark",
-        "grader draft show", "grader draft save", "grader draft discard",
+        "grader draft show", "grader draft save", "grader draft discard", "grader contributions",
         "grader adjust", "grader regrades list", "grader regrades show", "grader regrades ask", "grader regrades withdraw",
         "grader regrades answer", "grader regrades window",
         "grader roster import", "grader roster list", "grader course create", "grader course list", "grader course offer", "grader course gradebook",

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from grader.answers.asked import AskedQuestion
 from grader.cli.host.programs import postgres_tool
 from grader.domain.adjustment import WHOLE, Target, TargetKind
+from grader.domain.contribution import Stance
 from grader.domain.course import Role
 from grader.domain.errors import LeaseLost
 from grader.domain.submission import Upload
@@ -22,6 +23,7 @@ from grader.service import (
     adjustments,
     audit,
     choices,
+    contributions,
     drafts,
     extensions,
     given_marks,
@@ -77,7 +79,10 @@ class Term:
             spec = blobs.put(b"a spec").sha256
             self.alone = an_assignment(work, self.course, blob=spec, definition=a_definition(part=PARTS, scale=SCALE))
             self.together = an_assignment(
-                work, self.course, blob=spec, definition=a_definition(team_size=[1, 2], part=PARTS, scale=SCALE)
+                work,
+                self.course,
+                blob=spec,
+                definition=a_definition(team_size=[1, 2], contribution=True, part=PARTS, scale=SCALE),
             )
             self.elsewhere = an_assignment(work, self.other, blob=spec)
             work.session.execute(
@@ -141,6 +146,13 @@ class Term:
             for assignment in (self.alone, self.together, self.elsewhere):
                 asked = [AskedQuestion(id="why", title="", kind="text")]
                 drafts.save(work, self.ada, assignment, asked, {"why": "Ada Lovelace wrote it"}, version=0)
+            contributions.write(work, self.ada, self.together, "Ada Lovelace did it all")
+            about = contributions.of_reader(work, self.bob, self.together).id
+            for reader, words in ((self.bob, "Ada Lovelace exaggerates"), (self.ada, "Lovelace here: I do not")):
+                contributions.say(
+                    work, reader, submissions.find(work, reader, self.teams), about=about, stance=Stance.DISPUTED,
+                    text=words,
+                )  # fmt: skip
             runs.rerun(work, self.ta, submissions.find(work, self.ta, self.own))
             audit.note(work, self.ada, "issue token", "token:1", f"for {ADA}")
 
@@ -212,6 +224,11 @@ def test_after_an_erasure_nothing_names_the_person(term, place, grader, tmp_path
     with term.database.begin() as work:
         drafted = [tuple(row) for row in work.session.execute(text("SELECT owner, answers, saved_by FROM drafts"))]
     assert [(owner[0], answers, by) for owner, answers, by in drafted] == [("t", {"why": "erased wrote it"}, None)]
+    with term.database.begin() as work:
+        said = work.session.execute(text("SELECT stance, person_id, text FROM contributions ORDER BY id")).all()
+    assert [tuple(row) for row in said] == [
+        ("written", None, "erased did it all"), ("disputed", term.bob.id, "erased exaggerates"),
+    ]  # fmt: skip
     assert told[-1].action == "erase student"
     assert "case 12" in told[-1].detail
     assert grader("erase-student", ADA, "--reason", "again")[0] == 2
@@ -283,6 +300,9 @@ def test_an_export_holds_all_there_is_and_no_secret(term, grader, tmp_path):
     assert {(row["assignment"], row["answers"]["why"], row["saved_by_me"]) for row in plain["drafts"]} == {
         (offered.slug, "Ada Lovelace wrote it", True) for offered in (term.alone, term.together, term.elsewhere)
     }
+    assert [(row["stance"], row["said_by_me"], row["text"]) for row in plain["contributions"]] == [
+        ("written", True, "Ada Lovelace did it all"), ("disputed", True, "Lovelace here: I do not"),
+    ]  # fmt: skip
     assert {row["course"] for row in plain["memberships"]} == {"dl", "nlp"}
     for part in ("runs", "results", "events", "gradebook", "tokens", "sessions", "sign_in_attempts", "audit", "stages"):
         assert plain[part], part

@@ -21,6 +21,7 @@ from grader.service import (
     assignments,
     extensions,
     gradebook,
+    gradings,
     overrides,
     regrades,
     runs,
@@ -52,7 +53,7 @@ class Pair:
         with database.begin() as work:
             self.course = builders.a_course(work)
             self.team = builders.a_team(work, self.course, name="Team 1")
-            definition = builders.a_definition(team_size=[1, 3], part=PARTS, **given.pop("definition", {}))
+            definition = builders.a_definition(**{"team_size": [1, 3], "part": PARTS} | given.pop("definition", {}))
             self.assignment = builders.an_assignment(work, self.course, definition=definition, plan=PLAN, **given)
             self.ada, self.bob = (
                 builders.a_reader(builders.a_person(work, self.course, name=name, team_id=self.team.id), self.course)
@@ -280,3 +281,36 @@ def test_a_worker_that_knows_no_parts_is_refused_such_a_run_alone(pair):
     with pytest.raises(DBAPIError, match="too old"), pair.database.begin() as work:
         work.session.execute(text("SET LOCAL grader.code = '0012'"))
         work.session.execute(text("UPDATE run_stages SET state = 'leased'"))
+
+
+def test_an_item_is_graded_on_the_work_that_it_is_about(database):
+    """A question of a part that each hands in alone is read in everybody's own work, the others in the team's."""
+    items = [{"id": "I.why", "title": "Why?", "points": 2}], [{"id": "II.plot", "title": "The plot", "points": 4}]
+    parts = [PARTS[0], PARTS[1] | {"manual": items[0]}, PARTS[2] | {"manual": items[1]}]
+    pair = Pair(database, definition={"part": parts})
+    teams, own = pair.hand_in(pair.ada), pair.hand_in(pair.bob, "2", own=True)
+    pair.grade()
+    assert (pair.score(pair.ada), pair.score(pair.bob)) == ((7.0, 16.0), (10.0, 16.0))
+    with database.begin() as work:
+        lists = {item: gradings.list_pieces(work, pair.ta, pair.assignment, item) for item in ("I.why", "II.plot")}
+        assert {item: [one.submission for one in lines] for item, lines in lists.items()} == {
+            "I.why": [own], "II.plot": [teams],
+        }  # fmt: skip
+        gradings.grade(work, pair.ta, pair.assignment, "II.plot", teams, free_points=3)
+    assert (pair.score(pair.ada), pair.score(pair.bob)) == ((10.0, 16.0), (13.0, 16.0))
+    assert (pair.row(pair.ada).items_waiting, pair.row(pair.bob).items_waiting) == (0, 1)
+    with database.begin() as work:
+        gradings.grade(work, pair.ta, pair.assignment, "I.why", own, free_points=2)
+    assert (pair.score(pair.ada), pair.score(pair.bob)) == ((10.0, 16.0), (15.0, 16.0))
+    assert (pair.row(pair.ada).items_points, pair.row(pair.bob).items_points) == (3.0, 5.0)
+    # Whoever is in no team hands everything in at once, and all of it is read there.
+    alone = pair.hand_in(pair.cem, "3")
+    pair.grade()
+    with database.begin() as work:
+        for item, points in (("I.why", 1), ("II.plot", 4)):
+            gradings.grade(work, pair.ta, pair.assignment, item, alone, free_points=points)
+    assert pair.score(pair.cem) == (15.0, 16.0)
+    with database.begin() as work:
+        found = submissions.find(work, pair.ta, own)
+        run = submissions.latest_run(work, pair.ta, found)
+        assert [one.id for one in adjustments.shown_with(work, pair.ta, pair.assignment, found, run).items] == ["I.why"]

@@ -76,6 +76,7 @@ class AssignmentAnswer(Answer):
     late: LatePolicyAnswer
     files: FilesAnswer
     parts: list[PartOfAssignment]
+    contribution: bool = Field(default=False, description="Whether a team is asked who did what.")
     standing: Standing | None
 
 
@@ -121,6 +122,7 @@ def assignment_answer(assignment: OfferedAssignment, standing: AssignmentForStud
             PartOfAssignment(id=part.id, title=part.title, points=part.points, individual=part.individual)
             for part in definition.part
         ],
+        contribution=definition.contribution,
         standing=None if standing is None else _standing(standing),
     )
 

@@ -29,6 +29,9 @@ def submit(
     own: Annotated[
         bool, typer.Option("--own", help="For the parts of a team's assignment that each member hands in alone.")
     ] = False,
+    contribution: Annotated[
+        str, typer.Option("--contribution", metavar="WORDS", help="Who did what in the team, where that is asked.")
+    ] = "",
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Stop after the receipt.")] = False,
     as_json: Json = False,
     url: Url = None,
@@ -48,7 +51,9 @@ def submit(
     content = None if file is None else read_file(file)
     written = answers_text(answers) if answers is not None else ""
     with service_at(url, token, patience_s=LONG_PATIENCE_S) as service:
-        receipt = upload(service, assignment, file.name if file else "", content, answers=written, own=own)
+        receipt = upload(
+            service, assignment, file.name if file else "", content, answers=written, own=own, contribution=contribution
+        )
         if no_wait and as_json:
             print_json(receipt)
             return

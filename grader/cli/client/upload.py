@@ -38,25 +38,34 @@ def read_file(path: Path) -> bytes:
 
 
 def upload(
-    service: Service, assignment: str, name: str, content: bytes | None, *, answers: str = "", own: bool = False
+    service: Service,
+    assignment: str,
+    name: str,
+    content: bytes | None,
+    *,
+    answers: str = "",
+    own: bool = False,
+    contribution: str = "",
 ) -> dict[str, Any]:
     """The receipt. However often the request has to be sent, it makes one submission. `answers` is JSON or TOML.
 
-    With `own` it is a member's own, for parts of a team's assignment, and there need be no file.
+    With `own` it is a member's own, for parts of a team's assignment, and there need be no file. `contribution` is who
+    did what in the team.
     """
     from grader.cli.client.service import object_of
 
+    given = {"answers": "" if content is None else answers, "contribution": contribution}
+    fields = {field: text for field, text in given.items() if text}
     answer = service.send(
         "POST",
         f"/assignments/{quote(assignment, safe='')}/submissions",
         again=True,
         params={"own": "true"} if own else {},
-        data={},
-        # As a file, so that the form is of several parts also where there is no other.
-        files={
-            **({"answers": ("answers", answers.encode(), "text/plain")} if answers else {}),
-            **({} if content is None else {"file": (name, content, "application/octet-stream")}),
-        },
+        data=fields,
+        # Without a file the answers come as one, so that the form is of several parts all the same.
+        files={"answers": ("answers", answers.encode(), "text/plain")}
+        if content is None
+        else {"file": (name, content, "application/octet-stream")},
         headers={"Idempotency-Key": secrets.token_hex(16)},
     )
     return object_of(answer)

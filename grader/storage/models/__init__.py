@@ -3,6 +3,7 @@
 from grader.storage.models.adjustments import AdjustmentRow, RegradeRow
 from grader.storage.models.assignments import AssignmentRow, SpecVersionRow
 from grader.storage.models.base import Base
+from grader.storage.models.contributions import ContributionRow
 from grader.storage.models.drafts import DraftRow
 from grader.storage.models.items import CommentRow, GivenMarkRow, GradingClaimRow, GradingRow, RubricRow
 from grader.storage.models.late import ChoiceRow, ExtensionRow, LatePolicyRow
@@ -49,6 +50,7 @@ __all__ = [
     "ChoiceRow",
     "CommentRow",
     "ComparisonRow",
+    "ContributionRow",
     "CourseRow",
     "DeliveryRow",
     "DraftRow",

@@ -37,6 +37,8 @@ _DELETIONS = (
     "DELETE FROM choices WHERE submission_id = ANY(:submissions)",
     """DELETE FROM extensions e USING submissions s WHERE s.id = ANY(:submissions)
        AND e.assignment_id = s.assignment_id AND e.owner = s.owner""",
+    """DELETE FROM contributions c USING submissions s WHERE s.id = ANY(:submissions)
+       AND c.assignment_id = s.assignment_id AND c.owner = s.owner""",
     """DELETE FROM drafts d USING submissions s WHERE s.id = ANY(:submissions)
        AND d.assignment_id = s.assignment_id AND d.owner = s.owner""",
     "DELETE FROM submissions WHERE id = ANY(:submissions)",
@@ -51,6 +53,8 @@ _EMPTYINGS = (
     """UPDATE check_results SET output = '', detail = ''
        WHERE run_id IN (SELECT id FROM runs WHERE submission_id = ANY(:submissions))""",
     "UPDATE runs SET facts = '{}', notes = '[]' WHERE submission_id = ANY(:submissions)",
+    """DELETE FROM contributions c USING submissions s WHERE s.id = ANY(:submissions)
+       AND c.assignment_id = s.assignment_id AND c.owner = s.owner""",
     """UPDATE submissions SET removed_at = clock_timestamp(), answers_sha256 = NULL
        WHERE id = ANY(:submissions) AND removed_at IS NULL""",
 )

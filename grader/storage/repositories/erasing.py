@@ -16,6 +16,7 @@ from grader.storage.models import (
     CheckResultRow,
     ChoiceRow,
     CommentRow,
+    ContributionRow,
     DraftRow,
     ExtensionRow,
     FingerprintRow,
@@ -66,6 +67,10 @@ _IN_COURSES = (
     """DELETE FROM overrides WHERE person_id = :person AND assignment_id IN
        (SELECT id FROM assignments WHERE CAST(:course AS integer) IS NULL OR course_id = :course)""",
     """DELETE FROM extensions WHERE owner = 'p' || CAST(:person AS integer) AND assignment_id IN
+       (SELECT id FROM assignments WHERE CAST(:course AS integer) IS NULL OR course_id = :course)""",
+    """DELETE FROM contributions WHERE person_id = :person AND stance <> 'written' AND assignment_id IN
+       (SELECT id FROM assignments WHERE CAST(:course AS integer) IS NULL OR course_id = :course)""",
+    """UPDATE contributions SET person_id = NULL WHERE person_id = :person AND assignment_id IN
        (SELECT id FROM assignments WHERE CAST(:course AS integer) IS NULL OR course_id = :course)""",
     """DELETE FROM drafts WHERE owner = 'p' || CAST(:person AS integer) AND assignment_id IN
        (SELECT id FROM assignments WHERE CAST(:course AS integer) IS NULL OR course_id = :course)""",
@@ -234,7 +239,9 @@ def free_items(work: Work, assignments: Sequence[int], clean: Callable[[str], st
 
 
 def free_drafts(work: Work, owners: Sequence[str], clean: Callable[[str], str]) -> None:
-    """What teams that others are in are writing no longer names the person."""
+    """What teams that others are in are writing, and say about who did what, no longer names the person."""
+    for said in work.session.scalars(select(ContributionRow).where(ContributionRow.owner.in_(owners))):
+        said.text = clean(said.text)
     for draft in work.session.scalars(select(DraftRow).where(DraftRow.owner.in_(owners))):
         draft.answers = {name: clean(text) for name, text in draft.answers.items()}
     work.session.flush()
@@ -275,7 +282,7 @@ def delete_empty_teams(work: Work, owners: Sequence[str]) -> None:
         {"owners": list(owners)},
     )
     values = {"owners": list(gone.scalars())}
-    for table in ("extensions", "drafts"):
+    for table in ("extensions", "drafts", "contributions"):
         work.session.execute(text(f"DELETE FROM {table} WHERE owner = ANY(CAST(:owners AS text[]))"), values)  # noqa: S608
 
 

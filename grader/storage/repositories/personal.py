@@ -81,6 +81,12 @@ _QUERIES = {
                  WHERE d.owner = 'p' || CAST(:person AS integer) OR d.saved_by = :person
                     OR d.owner IN (SELECT 't' || team_id FROM memberships WHERE person_id = :person)
                  ORDER BY a.slug, d.owner""",
+    "contributions": """SELECT a.slug AS assignment, c.owner, c.id, c.about_id, c.stance, c.text, c.said_at,
+                        c.person_id = :person AS said_by_me
+                        FROM contributions c JOIN assignments a ON a.id = c.assignment_id
+                        WHERE c.person_id = :person OR (c.stance = 'written' AND (c.assignment_id, c.owner) IN
+                              (SELECT assignment_id, owner FROM submissions WHERE id = ANY(:submissions)))
+                        ORDER BY c.id""",
     "runs": """SELECT r.id, r.submission_id, v.version AS spec_version, r.reason, r.state, r.score, r.max_score,
                r.mark_value, r.mark_label, r.message, r.notes, r.facts, r.created_at, r.started_at, r.finished_at,
                r.parts FROM runs r JOIN spec_versions v ON v.id = r.spec_version_id

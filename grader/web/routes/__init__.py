@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from grader.web.routes import (
     assignments,
+    contributions,
     courses,
     drafts,
     gradebook,
@@ -28,6 +29,7 @@ router = APIRouter(include_in_schema=False)
 _NOUNS = (
     sign_in, home, assignments, drafts, submissions, grading, gradebook, late, regrades, similarity, courses, notices,
     tokens, trials, sheets, lti, lti_places,
+    contributions,
 )  # fmt: skip
 for part in _NOUNS:
     router.include_router(part.router)

@@ -12,13 +12,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from grader.answers.asked import MAX_CHARACTERS
+from grader.domain.contribution import LONGEST
 from grader.domain.errors import ConflictError, DraftChanged, GraderError, InputError, StorageFull
 from grader.domain.grading import OfferedAssignment
 from grader.domain.ids import CourseId
 from grader.http import problems
 from grader.http.services import Services
-from grader.http.uploads import ANSWER_PREFIX, DRAFT_FIELD, Typed, receive_upload
-from grader.service import assignments, courses, drafts, submissions
+from grader.http.uploads import ANSWER_PREFIX, CONTRIBUTION_FIELD, DRAFT_FIELD, Typed, receive_upload
+from grader.service import assignments, contributions, courses, drafts, submissions
 from grader.service.accounts import SignedIn
 from grader.service.late_policy import in_words
 from grader.service.members import halves_of
@@ -60,7 +61,7 @@ async def hand_in(request: Request, slug: SlugInPath, visitor: TheVisitor, servi
             raise
         # What is wrong is said beside the form, where it can be mended.
         return await run_in_threadpool(
-            assignment_page, request, services, visitor, slug, problem, typed.answers, typed.draft
+            assignment_page, request, services, visitor, slug, problem, typed.answers, typed.draft, typed.contribution
         )
     target = f"/submissions/{receipt.id}" + ("" if receipt.is_new else "?again=1")
     if wants_page(request):
@@ -84,7 +85,9 @@ def look_at_answers(request: Request, slug: SlugInPath, command: TheCommand, ser
     offered = _offered(services, visitor, slug)
     typed = typed_in(command.form)
     if wants_page(request):
-        return assignment_page(request, services, visitor, slug, typed=typed, version=version_in(command.form))
+        return assignment_page(request, services, visitor, slug, typed=typed, version=version_in(command.form),
+            contribution=kept_contribution(command.form),
+        )  # fmt: skip
     fields = answer_fields(services.questions.of(services.blobs, offered.spec), typed)
     return JSONResponse(
         {field.id: {"problem": field.problem, "read_as": field.read_as} for field in fields if field.id in typed}
@@ -105,6 +108,11 @@ def typed_in(form: SentForm) -> dict[str, str]:
     }
 
 
+def kept_contribution(form: SentForm) -> str | None:
+    """What a form has in the field for who did what; None where it has no such field."""
+    return form.exact(CONTRIBUTION_FIELD)[: LONGEST + 1] if CONTRIBUTION_FIELD in form.fields else None
+
+
 def version_in(form: SentForm) -> int:
     """The version of the draft that a form's fields began with."""
     told = form.line(DRAFT_FIELD, limit=20)
@@ -120,6 +128,7 @@ def assignment_page(
     problem: GraderError | None = None,
     typed: Mapping[str, str] | None = None,
     version: int | None = None,
+    contribution: str | None = None,
 ) -> Response:
     """The page; with what was typed into its fields (begun with this version of the draft) and why it was not taken.
 
@@ -131,6 +140,7 @@ def assignment_page(
         is_staff = reader.is_staff(CourseId(offered.course_id))
         standing = assignments.for_student(work, reader, offered, own=own)
         halves = halves_of(work, reader, offered)
+        said = None if own else contributions.of_reader(work, reader, offered)
         course = courses.course_of(work, reader, offered.course_slug)
         history = submissions.list_submissions(work, reader, SubmissionQuery(assignment=slug, limit=_HISTORY))
         asked = services.questions.for_reader(work, services.blobs, reader, offered, own=own)
@@ -154,14 +164,13 @@ def assignment_page(
         is_staff=is_staff,
         lines=lines,
         own_lines=[line for line in history.lines if line.submission.is_own],
-        here=f"/assignments/{slug}/own" if own else f"/assignments/{slug}",
+        here=f"/assignments/{slug}{'/own' if own else ''}",
         own=own,
         halves=halves,
+        who_did_what=None if said is None else said.text if contribution is None else contribution,
         has_more=bool(history.next_cursor),
         parts=fields_by_part(fields, offered.spec.definition),
-        draft=None
-        if draft is None
-        else draft_of_form(draft, offered.time_zone, typed=typed, version=version, conflict=_said(conflict)),
+        draft=draft and draft_of_form(draft, offered.time_zone, typed=typed, version=version, conflict=_said(conflict)),
         from_before=before if known is None and before is not None and any(field.value for field in fields) else None,
         is_typed=typed is not None and any(field.value for field in fields),
         late_words=in_words(offered.late),

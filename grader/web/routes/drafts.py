@@ -16,7 +16,7 @@ from grader.service.accounts import SignedIn
 from grader.web.access import SlugInPath, TheCommand, TheServices
 from grader.web.drafts import differing, said_of
 from grader.web.errors import wants_page
-from grader.web.routes.assignments import assignment_page, is_own, typed_in, version_in
+from grader.web.routes.assignments import assignment_page, is_own, kept_contribution, typed_in, version_in
 
 router = APIRouter()
 
@@ -44,7 +44,16 @@ def save(request: Request, slug: SlugInPath, command: TheCommand, services: TheS
             drafts.save(work, command.visitor.reader, offered, asked, typed, version=version, own=own)
     except (InputError, DraftChanged) as problem:
         if wants_page(request):
-            return assignment_page(request, services, command.visitor, slug, problem, typed, version_in(command.form))
+            return assignment_page(
+                request,
+                services,
+                command.visitor,
+                slug,
+                problem,
+                typed,
+                version_in(command.form),
+                kept_contribution(command.form),
+            )
         if not isinstance(problem, DraftChanged):
             raise
         return _kept(services, command.visitor, slug, problem, typed, own=own)

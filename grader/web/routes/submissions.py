@@ -19,6 +19,7 @@ from grader.service import (
     assignments,
     audit,
     choices,
+    contributions,
     courses,
     lateness,
     progress,
@@ -99,6 +100,7 @@ def show(
         trail = audit.trail(work, reader, f"submission:{found.id}") if is_staff else []
         may_choose = choices.may_choose(work, reader, seen.offered)
         is_chosen = choices.chosen(work, seen.offered, found.owner) == found.id
+        said = contributions.of_submission(work, eyes, found)
         now = submissions.seen_at(work)
     asked = services.questions.of(services.blobs, seen.offered.spec)
     return page(
@@ -122,6 +124,7 @@ def show(
         may_choose=may_choose,
         is_chosen=is_chosen,
         answers=given_answers(services.blobs, asked, found),
+        contributions=said,
         again=bool(again),
         now=now,
     )

@@ -1,4 +1,4 @@
-"""Drafts of written answers; parts that each member of a team hands in alone.
+"""Drafts of written answers; parts that each member of a team hands in alone; who did what in a team.
 
 Older code keeps no drafts and clears none; what it deletes of an owner leaves their draft behind, so retention and
 erasure are for new code. It judges and counts everything as one, so a worker of it is refused the stages of runs that
@@ -55,6 +55,20 @@ def upgrade() -> None:
         reference = sa.ForeignKey(f"{table}.id", ondelete="SET NULL")
         op.add_column("gradebook_entries", sa.Column(name, sa.Uuid(), reference))
         op.create_index(op.f(f"ix_gradebook_entries_{name}"), "gradebook_entries", [name])
+    op.create_table(
+        "contributions",
+        sa.Column("id", sa.Integer(), sa.Identity(), primary_key=True),
+        sa.Column("assignment_id", sa.Integer(), sa.ForeignKey("assignments.id"), nullable=False),
+        sa.Column("owner", sa.String(), nullable=False),
+        sa.Column("person_id", sa.Integer(), sa.ForeignKey("people.id", ondelete="SET NULL")),
+        sa.Column("stance", sa.String(), nullable=False),
+        sa.Column("about_id", sa.Integer(), sa.ForeignKey("contributions.id", ondelete="CASCADE")),
+        sa.Column("text", sa.String(), server_default="", nullable=False),
+        sa.Column("said_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+    )
+    op.create_index(op.f("ix_contributions_assignment_id_owner"), "contributions", ["assignment_id", "owner"])
+    op.create_index(op.f("ix_contributions_person_id"), "contributions", ["person_id"])
+    op.create_index(op.f("ix_contributions_about_id"), "contributions", ["about_id"])
     op.execute(_REFUSE)
     op.execute(_ON_CLAIM)
 
@@ -62,6 +76,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("DROP TRIGGER refuse_code_without_parts ON run_stages")
     op.execute("DROP FUNCTION refuse_code_without_parts")
+    op.drop_table("contributions")
     for name in ("own_run_id", "own_submission_id"):
         op.drop_column("gradebook_entries", name)
     op.drop_column("runs", "parts")
