@@ -10,6 +10,7 @@ from grader.web.routes import (
     gradebook,
     grading,
     home,
+    items,
     late,
     notices,
     regrades,
@@ -21,7 +22,8 @@ from grader.web.routes import (
 
 router = APIRouter(include_in_schema=False)
 _NOUNS = (
-    sign_in, home, assignments, submissions, grading, gradebook, late, regrades, similarity, courses, notices, tokens,
+    sign_in, home, assignments, submissions, grading, gradebook, items, late, regrades, similarity, courses, notices,
+    tokens,
 )  # fmt: skip
 for part in _NOUNS:
     router.include_router(part.router)
