@@ -15,7 +15,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from grader.domain.assignment import Assignment
+from grader.domain.assignment import Assignment, ManualItem
 from grader.domain.check import CheckResult, CheckStatus, Visibility
 from grader.domain.run import Mark, RunReport, RunStatus
 from grader.domain.score import part_totals
@@ -153,8 +153,13 @@ def _for_a_person(assignment: Assignment) -> list[RenderableType]:
     if not items:
         return []
     lines = [Text("For a person to read (no automatic points):", style="bold")]
-    lines += [Text(f"  ☐ {item.id}  {item.title}") for item in items]
+    lines += [Text(f"  ☐ {item.id}  {item.title}{_worth(item)}") for item in items]
     return [*lines, Text()]
+
+
+def _worth(item: ManualItem) -> str:
+    """What a person may give for it; nothing where the document gives no points."""
+    return f" ({item.points:g} {'point' if item.points == 1 else 'points'})" if item.points else ""
 
 
 def _times(report: RunReport) -> str:

@@ -43,8 +43,8 @@ class PieceOfWork:
     `number` of `total` is its place in an order that follows nothing about the student; `previous` and `following` are
     its neighbours. `whose` is empty while grading is blind. `gradings` are those that hold, `earlier` what they
     took the place of. `points` is what everybody's comes to, None while it waits. `newest` is the newest grading's id
-    for all of the owner's people, 0 without one. `claimed_by` is somebody else who has it now. `answers_sha256` names the
-    written answers that came beside the file.
+    for all of the owner's people, 0 without one. `claimed_by` is somebody else who has it now. `answers_sha256` names
+    the written answers that came beside the file.
     """
 
     submission: SubmissionId

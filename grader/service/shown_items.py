@@ -36,6 +36,11 @@ class ShownItem:
     def is_graded(self) -> bool:
         return self.made_at is not None
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether points are still to come."""
+        return not self.is_graded and (self.max_points > 0 or self.is_extra)
+
 
 def reads_items(assignment: OfferedAssignment, reader: Reader) -> bool:
     """Whether the reader may read what persons gave for items: staff, and students once it is released."""

@@ -15,6 +15,7 @@ from grader.domain.grading import GradingRun, QueuePlace, StoredArtifact
 from grader.domain.ids import ArtifactId
 from grader.domain.run import Mark
 from grader.service.adjustments import Adjusted
+from grader.service.shown_items import ShownItem
 from grader.web.charts import Curve
 
 WAITING, WITHHELD, HIDDEN = "waiting", "withheld", "hidden"
@@ -57,6 +58,7 @@ class PartCard:
     max_points: float
     checks: tuple[CheckLine, ...]
     manual: tuple[ManualItem, ...]
+    items: Mapping[str, ShownItem]
     adjustments: tuple[Adjustment, ...] = ()
 
 
@@ -91,6 +93,16 @@ class Card:
     def score(self) -> float | None:
         """What counts of it; what the run came to where nobody changed that."""
         return self.run.score if self.adjusted.score is None else self.adjusted.score
+
+    @property
+    def max_score(self) -> float:
+        """What the score is out of: with items, for whoever may read what was given for them."""
+        return self.run.max_score if self.adjusted.max_score is None else self.adjusted.max_score
+
+    @property
+    def items_waiting(self) -> int:
+        """Items with points that nobody has graded yet, of those this reader sees."""
+        return sum(item.is_awaited for item in self.adjusted.items)
 
     @property
     def mark(self) -> Mark | None:
@@ -219,12 +231,14 @@ def _part(part: Part, lines: Sequence[CheckLine], adjusted: Adjusted) -> PartCar
     total = round(sum(given), 2) if is_whole else None
     if total is not None and adjusted.counts is not None:
         total = adjusted.counts.parts.get(part.id, total)
+    items = {item.id: item for item in adjusted.items if item.part == part.id}
     return PartCard(
         id=part.id,
         title=part.title,
         points=total,
-        max_points=part.points,
+        max_points=part.points + sum(item.max_points for item in items.values() if not item.is_extra),
         checks=tuple(lines),
         manual=part.manual,
+        items=items,
         adjustments=_about(adjusted, TargetKind.PART, part.id),
     )

@@ -452,3 +452,29 @@ def test_what_counts_for_nobody_is_not_there_to_grade(desk):
             gradings.grade(desk.work, desk.ta, desk.assignment, "B.why", submission)
     with pytest.raises(UnknownThing):
         gradings.take_next(desk.work, desk.ta, desk.assignment, "none")
+
+
+class TestBesideOlderCode:
+    """As while a service is upgraded: another version writes over the same database."""
+
+    def test_its_refresh_of_the_same_run_keeps_the_score_with_items(self, desk):
+        desk.grade("one")
+        for code, expected in (("0009", 5.0), ("", 5.0), ("0010", 3.0)):
+            desk.work.session.execute(text("SELECT set_config('grader.code', :code, true)"), {"code": code})
+            desk.work.session.execute(text("UPDATE gradebook_entries SET score = 3, max_score = 5"))
+            found = desk.work.session.execute(text("SELECT score, max_score FROM gradebook_entries")).one()
+            assert tuple(found) == (expected, 5.0 if code == "0010" else 9.0), code
+
+    def test_its_worker_is_refused_what_it_would_score_without(self, desk):
+        run = desk.work.session.execute(text("SELECT id FROM runs")).scalar_one()
+        insert = """INSERT INTO run_stages (run_id, stage, assignment_id, owner, queue)
+                    VALUES (:run, 'gate', :assignment, :owner, 'cpu')"""
+        values = {"run": run, "assignment": desk.assignment.id, "owner": desk.owner}
+        desk.work.session.execute(text(insert), values)
+        made = desk.grade("one")
+        desk.work.session.execute(text("SELECT set_config('grader.code', '0009', true)"))
+        lease = text("UPDATE run_stages SET state = 'leased'")
+        with pytest.raises(Exception, match="too old"), desk.work.session.begin_nested():
+            desk.work.session.execute(lease)
+        gradings.withdraw(desk.work, desk.ta, desk.assignment, "B.why", str(desk.submission.id), made, reason="A slip.")
+        desk.work.session.execute(lease)

@@ -148,7 +148,9 @@ class AfterPiece(Request):
 class NewGrading(Request):
     """It takes the place of what holds for the same people. Without `newest` it does so whatever that is."""
 
-    applied: Annotated[list[Annotated[Words, Field(max_length=80)]], Field(max_length=100, examples=[["two"]])] = []
+    applied: list[Annotated[Words, Field(max_length=80)]] = Field(
+        default_factory=list, max_length=100, examples=[["two"]]
+    )
     free_points: Points = 0.0
     comment: CommentText = ""
     member: Annotated[int, Field(strict=True, ge=1, le=_LARGEST_ID)] | None = None

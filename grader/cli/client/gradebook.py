@@ -178,6 +178,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         person = row.get("person") or {}
         received = as_time(row["received_at"]) if row.get("received_at") else ""
         score = as_score(row) + (" *" if row.get("is_overridden") else "") + (" ~" if row.get("is_adjusted") else "")
+        score += f" ({waiting} wait)" if (waiting := row.get("items_waiting")) else ""
         who = (person.get("name"), person.get("email"), person.get("student_number"), row.get("section"))
         late = row.get("late_days") or ""
         return (*who, row.get("state"), score, as_mark(row), late, row.get("submissions"), received)

@@ -12,6 +12,7 @@ from grader.web.routes import (
     gradebook,
     grading,
     home,
+    items,
     late,
     lti,
     lti_places,
@@ -27,9 +28,8 @@ from grader.web.routes import (
 
 router = APIRouter(include_in_schema=False)
 _NOUNS = (
-    sign_in, home, assignments, drafts, submissions, grading, gradebook, late, regrades, similarity, courses, notices,
-    tokens, trials, sheets, lti, lti_places,
-    contributions,
+    sign_in, home, assignments, drafts, submissions, grading, gradebook, items, late, regrades, similarity, courses,
+    notices, tokens, trials, sheets, lti, lti_places, contributions,
 )  # fmt: skip
 for part in _NOUNS:
     router.include_router(part.router)

@@ -21,7 +21,7 @@ from grader.domain.statistics import FEWEST_RUNS, CheckNote, CheckRate
 from grader.http import problems
 from grader.http.exports import ExportName, export_gradebook
 from grader.http.services import Services
-from grader.service import adjustments, assignments, audit, courses, extensions, gradebook, submissions
+from grader.service import adjustments, assignments, audit, courses, extensions, given_marks, gradebook, submissions
 from grader.service.accounts import SignedIn
 from grader.service.adjustments import target_from
 from grader.service.overrides import subject_of
@@ -224,6 +224,7 @@ def person_page(
         query = SubmissionQuery(assignment=slug, person=person, limit=200)
         history = submissions.list_submissions(work, reader, query)
         trail = audit.trail(work, reader, subject_of(offered, person))
+        mark = given_marks.held(work, reader, offered, person)
         extension = extensions.of_person(work, offered, person)
         now = submissions.seen_at(work)
     return page(
@@ -236,6 +237,8 @@ def person_page(
         row=row,
         adjustments=held,
         targets=targets,
+        marks=given_marks.possible(offered),
+        given_mark=mark,
         lines=history.lines,
         trail=trail,
         extension=extension,

@@ -35,7 +35,7 @@ END $$
 """
 _ON_REFRESH = """
 CREATE TRIGGER keep_graded_score BEFORE UPDATE OF score ON gradebook_entries
-FOR EACH ROW WHEN ((OLD.items_points IS NOT NULL OR OLD.items_waiting > 0 OR OLD.given_mark IS NOT NULL)
+FOR EACH ROW WHEN ((OLD.items_points IS NOT NULL OR OLD.given_mark IS NOT NULL)
                    AND NEW.run_id IS NOT DISTINCT FROM OLD.run_id)
 EXECUTE FUNCTION keep_graded_score()
 """
