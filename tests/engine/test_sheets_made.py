@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
+import math
 import struct
 import zipfile
 import zlib
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from grader.domain.assignment import FileRules, Limits
@@ -22,6 +26,18 @@ from grader.engine.wire.frames import WireError
 from grader.engine.wire.messages import Kind, Message
 from grader.engine.wire.values import TensorData
 from tests.engine.pdf_files import endless_pdf, pdf
+
+TENSORS = st.builds(
+    lambda shape: TensorData("uint8", shape, bytes(math.prod(shape)), "array"),
+    st.tuples(*[st.integers(0, 4)] * 3) | st.just((2, 2)),
+)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.binary(max_size=9) | TENSORS
+    | st.sampled_from(["page", "a.pdf"]),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.sampled_from(["text", "is_note", "picture"]), inner, max_size=3),
+    max_leaves=6,
+)  # fmt: skip
 
 
 def notebook(*cells):
@@ -267,6 +283,12 @@ class TestHostileSandboxes:
         for side in shape:
             count *= side
         return {"picture": TensorData(dtype, shape, bytes(size * count), "array")}
+
+    @settings(max_examples=200, deadline=None)
+    @given(st.dictionaries(st.sampled_from([*GOOD, "picture", "is_note", "note"]), ANYTHING), st.sampled_from(Kind))
+    def test_whatever_comes_is_a_sheet_or_a_violation(self, body, kind):
+        with contextlib.suppress(WireError):
+            self.took(self.GOOD | body if len(body) < 3 else body, kind=kind)
 
     def test_an_answer_of_the_right_form_is_taken(self):
         found = self.took(self.GOOD | {"outputs": [self.pixels(4, 6, 3), {"text": "w", "is_note": True}]})
