@@ -78,10 +78,10 @@ def make(
     """
     try:
         listing = list_upload(name, content, limits)
-        entries = [dict(entry) for entry in match(listing, rules).entries]
+        entries = match(listing, rules).entries
     except InputError as error:
         return Sheets(problem=one_line(str(error)))
-    wanted = [entry for entry in entries if entry["role"] in _ROLES or entry["path"].lower().endswith(_PICTURES)]
+    wanted = [dict(one) for one in entries if one["role"] in _ROLES or one["path"].lower().endswith(_PICTURES)]
     body = {"archive": content, "name": listing.name, "kind": listing.kind, "entries": wanted}
     sandbox = backend.start(_PROFILE)
     try:

@@ -7,6 +7,7 @@ else; only staff say that they are wanted.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from grader.domain.course import Reader, Scope
@@ -109,7 +110,7 @@ def of_submission(work: Work, reader: Reader, submission: Submission) -> Submiss
     if reader.is_staff(submission.course_id) or found.state in (None, SheetsState.MADE, SheetsState.FAILED):
         return found
     # What went wrong with us before it is tried again is for staff.
-    return SubmissionSheets(submission=found.submission, state=found.state, wanted_at=found.wanted_at)
+    return replace(found, problem="")
 
 
 def picture_for(work: Work, reader: Reader, picture: str) -> tuple[str, str]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
+import math
 import struct
 import zipfile
 import zlib
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from grader.domain.assignment import FileRules, Limits
@@ -22,6 +26,27 @@ from grader.engine.wire.frames import WireError
 from grader.engine.wire.messages import Kind, Message
 from grader.engine.wire.values import TensorData
 from tests.engine.pdf_files import endless_pdf, pdf
+
+TENSORS = st.builds(
+    lambda shape: TensorData("uint8", shape, bytes(math.prod(shape)), "array"),
+    st.tuples(*[st.integers(0, 4)] * 3) | st.just((2, 2)),
+)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.binary(max_size=9) | TENSORS
+    | st.sampled_from(["page", "a.pdf"]),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.sampled_from(["text", "is_note", "picture"]), inner, max_size=3),
+    max_leaves=6,
+)  # fmt: skip
+
+OUTPUTS = st.lists(
+    st.fixed_dictionaries({"text": st.text() | ANYTHING, "is_note": st.booleans() | ANYTHING})
+    | st.fixed_dictionaries({"picture": TENSORS | ANYTHING}),
+    max_size=3,
+)
+BODIES = st.fixed_dictionaries({}, optional=dict.fromkeys(("kind", "path", "place", "text", "note"), ANYTHING)) | (
+    st.fixed_dictionaries({}, optional={"outputs": OUTPUTS, "text": st.text()})
+)
 
 
 def notebook(*cells):
@@ -268,6 +293,13 @@ class TestHostileSandboxes:
             count *= side
         return {"picture": TensorData(dtype, shape, bytes(size * count), "array")}
 
+    @settings(max_examples=200, deadline=None)
+    @given(BODIES)
+    def test_whatever_comes_is_a_sheet_or_a_violation(self, body):
+        for whole, kind in ((self.GOOD | body, Kind.EVENT), (body, Kind.OK)):
+            with contextlib.suppress(WireError):
+                self.took(whole, kind=kind)
+
     def test_an_answer_of_the_right_form_is_taken(self):
         found = self.took(self.GOOD | {"outputs": [self.pixels(4, 6, 3), {"text": "w", "is_note": True}]})
         assert (found.pictures[0].width, found.pictures[0].height, found.pictures[0].kind) == (6, 4, "png")
@@ -278,7 +310,8 @@ class TestHostileSandboxes:
         [
             {"kind": "html"}, {"kind": ["page"]}, {"path": "b.pdf"}, {"path": 3}, {"place": -1}, {"place": True},
             {"place": 10**9}, {"text": b"x"}, {"outputs": {}}, {"more": 1}, {"outputs": [3]}, {"outputs": [{}]},
-            {"outputs": [{"text": "x"}]}, {"outputs": [{"text": "x", "is_note": 1}]}, {"outputs": [{"picture": b"PNG"}]},
+            {"outputs": [{"text": "x"}]}, {"outputs": [{"text": 3, "is_note": False}]},
+            {"outputs": [{"text": "x", "is_note": 1}]}, {"outputs": [{"picture": b"PNG"}]},
             {"outputs": [{"picture": "x", "text": "x"}]}, {"outputs": [{"text": "x", "is_note": False}] * 61},
         ],
     )  # fmt: skip

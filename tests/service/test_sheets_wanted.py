@@ -114,6 +114,7 @@ class TestMaking:
         assert world.want(submission).state is SheetsState.WANTED
         world.make()
         assert world.want(submission).state is SheetsState.WANTED
+        assert world.seen(submission).sheets == MADE.sheets, "what was there is shown until there is something new"
         assert world.make(Sheets(sheets=MADE.sheets[:1], pictures=MADE.pictures[:1]))
         assert len(world.seen(submission).pictures) == 1
         with world.database.begin() as work:

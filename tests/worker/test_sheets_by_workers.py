@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from dataclasses import replace
 from uuid import UUID
@@ -10,15 +11,16 @@ import pytest
 from sqlalchemy import text
 
 from grader.domain.errors import NoSandbox, SandboxLost
-from grader.domain.grading import Queue
 from grader.domain.sheets import Sheets, SheetsState
-from grader.engine.sandbox.select import make
 from grader.service import accounts, sheets, submissions
 from grader.storage.repositories import sheets as repository
 from tests.worker.conftest import EVERYTHING, STUDENT, require_sandbox, until
+from tests.worker.test_worker_processes import NOBODY, start
 from worker import sheets as making
 from worker.loop import GradingLoop
 from worker.sheets import SheetMaker
+
+__all__ = ["start"]
 
 
 @pytest.fixture
@@ -159,11 +161,17 @@ class TestFaults:
         assert not one_round(desk, maker)
 
 
-def test_a_real_sandbox_makes_them(desk):
+def test_a_worker_of_its_own_makes_them_in_a_real_sandbox(desk, start):
     require_sandbox("bwrap")
     submission = wanted(desk, b"# the answer\nx = 42\n")
-    desk.grade_next()
-    maker = SheetMaker(desk.database, desk.place.blobs, make("bwrap"), worker="desk-1")
-    assert maker.make_next([Queue.CPU], desk.place.leaving)
-    found = seen(desk, submission)
-    assert [(sheet.path, sheet.text) for sheet in found.sheets] == [("model.py", "# the answer\nx = 42\n")]
+    # It serves no queue in which something waits.
+    process, said = start(
+        "-m", "worker", "--queues", "rerun", "--jobs", "1", GRADER_DATABASE_URL=desk.database.url,
+        GRADER_BROKER_URL=NOBODY, GRADER_BLOBS_URL=desk.place.blobs.url, GRADER_SANDBOX="bwrap",
+    )  # fmt: skip
+    until(lambda: seen(desk, submission).state is SheetsState.MADE, f"made; it said {said.read_text()}")
+    assert [(sheet.path, sheet.text) for sheet in seen(desk, submission).sheets] == [
+        ("model.py", "# the answer\nx = 42\n")
+    ]
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
