@@ -16,7 +16,7 @@ from grader.domain.rubric import LONGEST_COMMENT, LONGEST_LABEL
 from grader.http import problems
 from grader.http.downloads import attachment
 from grader.http.services import Services
-from grader.service import assignments, courses, given_marks, gradings, items, submissions
+from grader.service import assignments, courses, given_marks, gradings, items, sheets, submissions
 from grader.service.accounts import SignedIn
 from grader.service.gradings import PieceOfWork
 from grader.storage.database import Work
@@ -37,6 +37,7 @@ from grader.web.code import handin_of, without_names
 from grader.web.facts import claims_of
 from grader.web.render import page
 from grader.web.routes.gradebook import person_page
+from grader.web.sheets import sheets_view
 
 router = APIRouter()
 
@@ -345,6 +346,7 @@ def _piece(
         kept = items.comments(work, reader, offered, place.item)
         course = courses.course_of(work, reader, offered.course_slug)
         found = submissions.find(work, reader, place.submission)
+        made = sheets.of_submission(work, reader, found)
     asked = services.questions.of(services.blobs, offered.spec)
     answers = [
         one
@@ -360,7 +362,7 @@ def _piece(
         free_points=form.line("free_points") if form else _plain(held.free_points) if held else "",
         comment=form.text("comment", limit=_MOST_TYPED) if form else held.comment if held else "",
         member=form.line("member") if form else "", typed=typed, longest=LONGEST_COMMENT, problem=_detail(problem),
-        said=said,
+        said=said, view=sheets_view(made, offered.spec.definition, item=place.item, is_blind=offered.is_blind),
     )  # fmt: skip
 
 
