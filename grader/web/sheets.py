@@ -14,6 +14,7 @@ from grader.domain.sheets import KeptPicture, Output, Sheet, SheetKind, Submissi
 from grader.kit.text import one_line
 from grader.web.code import SHOWN_BYTES, coloured
 
+_ANONYMOUS = "Not everything can be shown here; the download holds it all."
 _KINDS = {SheetKind.PAGE.value: "Report", SheetKind.CODE.value: "Python file", SheetKind.TEXT.value: "File"}
 
 
@@ -87,8 +88,9 @@ def sheets_view(
     return SheetsView(
         submission=found.submission,
         state="none" if found.state is None else found.state.value,
-        problem=found.problem,
-        note=found.note,
+        # What is told there names files.
+        problem=_ANONYMOUS if is_blind and found.problem else found.problem,
+        note=_ANONYMOUS if is_blind and found.note else found.note,
         files=tuple(zip(_called(files, is_blind=is_blind), map(tuple, files.values()), strict=True)),
         looks=looks,
         opens_at=next((look.anchor for look in looks if look.item == item), ""),

@@ -66,6 +66,11 @@ def tina(site, scene):
     return site.browser(TINA, scene)
 
 
+@pytest.fixture
+def ines(site, scene):
+    return site.browser("Ines Instructor", scene)
+
+
 def test_a_grader_sees_pages_and_cells_in_a_column_with_a_list_to_jump(tina, scene, handed):
     path = f"/submissions/{handed.id}/sheets"
     assert f'href="{path}"' in tina.get(f"/submissions/{handed.id}").text
@@ -110,8 +115,22 @@ def test_files_are_called_what_they_are_where_nobody_should_know_whose_they_are(
     open_, blind = (sheets_view(found, definition, is_blind=one, item="A.why") for one in (False, True))
     assert [path for path, _ in open_.files] == ["report.pdf", f"{EVIL}.ipynb", "x.py"]
     assert [path for path, _ in blind.files] == ["Report", "Notebook", "Python file"]
+    assert (open_.note, blind.note) == (MADE.note, "Not everything can be shown here; the download holds it all.")
     assert blind.opens_at == "sheet-1"
     assert [sheet.name for sheet in blind.sheets] == ["page 1", "cell 1", "cell 2", ""]
+
+
+def test_they_stand_beside_the_form_where_an_item_is_graded(tina, ines, scene, handed):
+    scene.grade()
+    make(scene)
+    path = f"/assignments/read/grading/A.why/{handed.id}"
+    blind = tina.get(path).text
+    assert 'href="#sheet-1"' in blind
+    assert len(re.findall(r'<img src="/sheet-pictures/', blind)) == 2
+    assert "report.pdf" not in blind
+    assert "Notebook" in text_of(blind)
+    ines.submit("/assignments/read/grading/settings", is_blind="no")
+    assert "report.pdf" in tina.get(path).text
 
 
 def test_a_student_sees_their_own_and_staff_of_other_courses_nothing(site, scene, handed):
