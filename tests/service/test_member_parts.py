@@ -15,12 +15,14 @@ from grader.domain.check import CheckDefinition, CheckStatus, Stage
 from grader.domain.course import Role
 from grader.domain.errors import BadRequest, NotYours, RegradeClosed
 from grader.domain.gradebook import GradebookQuery
+from grader.domain.notices import NoticeKind
 from grader.domain.submission import Upload
 from grader.service import (
     adjustments,
     assignments,
     extensions,
     gradebook,
+    notices,
     overrides,
     regrades,
     runs,
@@ -280,3 +282,23 @@ def test_a_worker_that_knows_no_parts_is_refused_such_a_run_alone(pair):
     with pytest.raises(DBAPIError, match="too old"), pair.database.begin() as work:
         work.session.execute(text("SET LOCAL grader.code = '0012'"))
         work.session.execute(text("UPDATE run_stages SET state = 'leased'"))
+
+
+def test_whoever_lacks_one_half_is_reminded_of_the_due_date_until_it_is_there(database):
+    pair = Pair(database, due_at=datetime.now(UTC) + timedelta(hours=5))
+
+    def reminded():
+        with database.begin() as work:
+            parcels = notices.look(work, with_mail=True, due_soon=timedelta(days=1)).parcels
+        return {one.email for one in parcels if one.kind is NoticeKind.DUE_SOON}
+
+    emails = {reader.id: reader.person.email for reader in (pair.ada, pair.bob, pair.cem)}
+    pair.hand_in(pair.ada)
+    pair.hand_in(pair.ada, own=True)
+    pair.hand_in(pair.cem)
+    assert reminded() == {emails[pair.bob.id]}
+    with database.begin() as work:
+        work.session.execute(text("UPDATE deliveries SET not_before = clock_timestamp() - interval '1 hour'"))
+    # What was handed in before the letter went makes it moot.
+    pair.hand_in(pair.bob, own=True)
+    assert reminded() == set()
