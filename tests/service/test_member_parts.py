@@ -15,6 +15,7 @@ from grader.domain.check import CheckDefinition, CheckStatus, Stage
 from grader.domain.course import Role
 from grader.domain.errors import BadRequest, NotYours, RegradeClosed
 from grader.domain.gradebook import GradebookQuery
+from grader.domain.notices import NoticeKind
 from grader.domain.submission import Upload
 from grader.service import (
     adjustments,
@@ -22,6 +23,7 @@ from grader.service import (
     extensions,
     gradebook,
     gradings,
+    notices,
     overrides,
     regrades,
     runs,
@@ -314,3 +316,23 @@ def test_an_item_is_graded_on_the_work_that_it_is_about(database):
         found = submissions.find(work, pair.ta, own)
         run = submissions.latest_run(work, pair.ta, found)
         assert [one.id for one in adjustments.shown_with(work, pair.ta, pair.assignment, found, run).items] == ["I.why"]
+
+
+def test_whoever_lacks_one_half_is_reminded_of_the_due_date_until_it_is_there(database):
+    pair = Pair(database, due_at=datetime.now(UTC) + timedelta(hours=5))
+
+    def reminded():
+        with database.begin() as work:
+            parcels = notices.look(work, with_mail=True, due_soon=timedelta(days=1)).parcels
+        return {one.email for one in parcels if one.kind is NoticeKind.DUE_SOON}
+
+    emails = {reader.id: reader.person.email for reader in (pair.ada, pair.bob, pair.cem)}
+    pair.hand_in(pair.ada)
+    pair.hand_in(pair.ada, own=True)
+    pair.hand_in(pair.cem)
+    assert reminded() == {emails[pair.bob.id]}
+    with database.begin() as work:
+        work.session.execute(text("UPDATE deliveries SET not_before = clock_timestamp() - interval '1 hour'"))
+    # What was handed in before the letter went makes it moot.
+    pair.hand_in(pair.bob, own=True)
+    assert reminded() == set()

@@ -65,7 +65,7 @@ def add(
     work.session.execute(insert(ContributionRow).values(values))
 
 
-def _query() -> Select[Any]:
+def _query() -> Select[int, int | None, str, str, str, datetime]:
     row = ContributionRow
     return select(row.id, row.person_id, PersonRow.name, row.stance, row.text, row.said_at).outerjoin(
         PersonRow, PersonRow.id == row.person_id

@@ -35,6 +35,16 @@ _TO_PEOPLE = """
     WHERE n.id = ANY(:notices) AND n.mails
       AND NOT EXISTS (SELECT FROM mail_refusals r WHERE r.person_id = p.id AND r.kind = n.kind)
 """
+# Whether there is still something to hand in for member m of assignment a: the team's, or what each member does alone.
+_MISSING = """
+    (NOT EXISTS (SELECT FROM submissions s WHERE s.assignment_id = a.id AND NOT s.is_own
+                 AND s.owner IN ('p' || m.person_id, 't' || m.team_id))
+     OR (m.team_id IS NOT NULL
+         AND EXISTS (SELECT FROM spec_versions v WHERE v.id = a.spec_version_id
+                     AND jsonb_path_exists(v.definition, '$.part[*].individual ? (@ == true)'))
+         AND NOT EXISTS (SELECT FROM submissions s WHERE s.assignment_id = a.id AND s.is_own
+                         AND s.owner = 'p' || m.person_id)))
+"""
 # Once for each student and assignment: the key is unique. Whoever has handed in, or whose team has, needs none.
 # The due date is the one that holds for the student (`grader.service.lateness.due_with`).
 _DUE_SOON = """
@@ -52,11 +62,10 @@ _DUE_SOON = """
         (a.due_at AT TIME ZONE c.time_zone + make_interval(days => coalesce(given.extra_days, 0)))
         AT TIME ZONE c.time_zone)) AS due_at) theirs
     WHERE theirs.due_at > clock_timestamp() AND theirs.due_at <= clock_timestamp() + CAST(:within AS interval)
-      AND NOT EXISTS (SELECT FROM submissions s WHERE s.assignment_id = a.id
-                      AND s.owner IN ('p' || m.person_id, 't' || m.team_id))
+      AND @MISSING@
       AND NOT EXISTS (SELECT FROM notices n WHERE n.key = concat('due-soon:', a.id, ':', m.person_id))
     ON CONFLICT (key) DO NOTHING
-"""
+""".replace("@MISSING@", _MISSING)
 # Not more than a few of one receiver at a time, so that one that is slow keeps nobody else waiting.
 _CLAIM = """
     WITH due AS (
@@ -88,15 +97,14 @@ _PARCELS = """
            OR (d.channel = 'email' AND (
                p.disabled_at IS NOT NULL
                OR EXISTS (SELECT FROM mail_refusals r WHERE r.person_id = p.id AND r.kind = n.kind)
-               OR (n.kind = :due_soon AND EXISTS (
-                   SELECT FROM submissions h LEFT JOIN memberships m
-                        ON m.course_id = n.course_id AND m.person_id = p.id AND m.left_at IS NULL
-                   WHERE h.assignment_id = n.assignment_id AND h.owner IN ('p' || p.id, 't' || m.team_id))))) AS is_moot
+               OR (n.kind = :due_soon AND NOT EXISTS (
+                   SELECT FROM memberships m WHERE m.course_id = n.course_id AND m.person_id = p.id
+                   AND m.left_at IS NULL AND @MISSING@)))) AS is_moot
     FROM deliveries d JOIN notices n ON n.id = d.notice_id JOIN courses c ON c.id = n.course_id
     LEFT JOIN assignments a ON a.id = n.assignment_id LEFT JOIN submissions s ON s.id = n.submission_id
     LEFT JOIN webhooks w ON w.id = d.webhook_id LEFT JOIN people p ON p.id = d.person_id
     WHERE d.id = ANY(:deliveries) ORDER BY d.created_at, d.id
-"""
+""".replace("@MISSING@", _MISSING)
 _LOG = """
     SELECT d.id, d.notice_id, n.kind, d.channel, d.state, d.attempts, d.problem, d.created_at, d.ended_at,
            CASE WHEN d.state = 'waiting' THEN d.not_before END AS next_at, a.slug AS assignment, n.submission_id,
