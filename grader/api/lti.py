@@ -10,20 +10,23 @@ from grader.api.document import problems
 from grader.api.schemas.common import Listed
 from grader.api.schemas.lti import (
     Binding,
+    ConnectionAnswer,
     ContextAnswer,
     LinkAnswer,
     LinkedCourse,
     NewPlatform,
     PlatformAnswer,
     Resent,
+    connection_answer,
     context_answer,
     link_answer,
     platform_answer,
     registration_of,
 )
 from grader.domain.errors import NeedsRole
+from grader.domain.ids import PersonId
 from grader.service import courses
-from grader.service.lti import launches, links, platforms, scores
+from grader.service.lti import connections, launches, links, platforms, scores
 
 router = APIRouter(tags=["learning platforms"])
 
@@ -59,6 +62,23 @@ def remove_platform(platform: NumberInPath, reader: MayManage, services: TheServ
     with services.database.begin() as work:
         platforms.remove(work, reader, platform)
     return Response(status_code=204)
+
+
+@router.delete("/lti/platforms/{platform}/people/{person}", status_code=204, responses=problems(404))
+def disconnect_person(
+    platform: NumberInPath, person: NumberInPath, reader: MayManage, services: TheServices
+) -> Response:
+    """Let a platform know somebody no more. Oneself, or administrators."""
+    with services.database.begin() as work:
+        connections.disconnect(work, reader, platform, PersonId(person))
+    return Response(status_code=204)
+
+
+@router.get("/me/platforms", responses=problems())
+def list_connections(reader: MayRead, services: TheServices) -> Listed[ConnectionAnswer]:
+    """Learning platforms from which the reader may come."""
+    with services.database.begin() as work:
+        return Listed(items=[connection_answer(one) for one in connections.mine(work, reader)])
 
 
 @router.get("/lti/contexts", responses=problems())

@@ -64,6 +64,17 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """A platform that knows a person; `how` is "signed in" or "e-mail"."""
+
+    platform: int
+    name: str
+    issuer: str
+    how: str
+    linked_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """A course on a platform. `course` is ours that it is linked to, as its slug; None until somebody links it."""
 

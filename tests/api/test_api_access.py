@@ -97,6 +97,8 @@ CALLS = [
     ("POST", "/lti/platforms", "manage"),
     ("PUT", "/lti/platforms/1", "manage"),
     ("DELETE", "/lti/platforms/1", "manage"),
+    ("DELETE", "/lti/platforms/1/people/1", "manage"),
+    ("GET", "/me/platforms", "read"),
     ("GET", "/lti/contexts", "read"),
     ("PUT", "/lti/contexts/1/course", "manage"),
     ("GET", "/courses/{course}/lti", "read"),

@@ -65,6 +65,23 @@ def test_each_role_against_each_request(world, platform, place, name):
     assert client.delete(one).status_code == (204 if is_admin else 403)
 
 
+@pytest.mark.parametrize(
+    ("name", "status"), [("student", 204), ("classmate", 403), ("instructor", 403), ("admin", 204)]
+)
+def test_oneself_or_an_administrator_ends_a_connection(world, platform, name, status):
+    student = world.people["student"].id
+    with world.database.begin() as work:
+        query = "INSERT INTO lti_people (platform_id, subject, person_id, how) VALUES (:p, 'u', :s, 'e-mail')"
+        work.session.execute(text(query), {"p": platform["id"], "s": student})
+    (known,) = world.client("student").get("/me/platforms").json()["items"]
+    assert (known["name"], known["how"]) == ("Campus", "e-mail")
+    one = f"/lti/platforms/{platform['id']}/people/{student}"
+    assert world.client(name).delete(one).status_code == status
+    assert len(world.client("student").get("/me/platforms").json()["items"]) == (0 if status == 204 else 1)
+    if status == 204:
+        assert world.client(name).delete(one).status_code == 404
+
+
 def test_another_courses_link_and_assignment_are_not_there(world, place):
     client = world.client("other instructor")
     theirs = f"/courses/{world.other_course.slug}/lti"

@@ -50,7 +50,7 @@ def test_there_are_the_commands_we_think_there_are():
         "grader late-policy show", "grader late-policy set", "grader late-policy reset",
         "grader webhook add", "grader webhook list", "grader webhook remove", "grader webhook enable", "grader webhook test",
         "grader webhook log", "grader mail",
-        "grader lti platforms", "grader lti register", "grader lti remove", "grader lti courses", "grader lti link",
+        "grader lti platforms", "grader lti register", "grader lti remove", "grader lti disconnect", "grader lti courses", "grader lti link",
         "grader lti links", "grader lti bind", "grader lti resend", "grader lti new-key",
         "grader user create", "grader user list", "grader user password",
         "grader token create", "grader token list", "grader token revoke",

@@ -24,6 +24,10 @@ CLIENT, DEPLOYMENT = "grader-at-campus", "deployment-1"
 LEARNER, TEACHER = [f"{MEMBERSHIP}#Learner"], [f"{MEMBERSHIP}#Instructor"]
 
 
+# One for all: a server keeps what it has read at an address, and a port of one test may be another's a moment later.
+_KEY = RSAKey.generate_key(2048, {"kid": "campus-1", "use": "sig", "alg": "RS256"})
+
+
 @dataclass
 class Campus:
     """`tool` is the grader's address. `answers` are statuses for the next scores, before it takes them again."""
@@ -36,11 +40,12 @@ class Campus:
     token_requests: int = 0
     keys_asked: int = 0
     framed: bool = False
+    key: RSAKey = field(default_factory=lambda: _KEY)
+    kid: str = "campus-1"
     item: str = "7"
     paths: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.key = RSAKey.generate_key(2048, {"kid": "campus-1", "use": "sig", "alg": "RS256"})
         self.users: dict[str, dict[str, Any]] = {}
         self._tokens: set[str] = set()
         campus = self
@@ -104,7 +109,7 @@ class Campus:
         if algorithm == "none":
             parts = [json.dumps(part).encode() for part in ({"alg": "none", "kid": "campus-1"}, claims)]
             return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts) + "."
-        header = {"alg": algorithm, "kid": "campus-1"}
+        header = {"alg": algorithm, "kid": self.kid}
         return jwt.encode(header, claims, key or self.key, algorithms=[algorithm])
 
     def _get(self, request: BaseHTTPRequestHandler) -> None:

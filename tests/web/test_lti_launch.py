@@ -7,16 +7,19 @@ import hmac
 import json
 import re
 import time
+from dataclasses import replace
 
 import pytest
 from joserfc.jwk import RSAKey
 from sqlalchemy import text
 
 from grader.domain.course import Role
+from grader.domain.errors import NeedsRole
+from grader.domain.lti import Launch
 from grader.http.identity import COOKIE
-from grader.service.lti import keys, platforms, tokens
+from grader.service.lti import keys, launches, platforms, tokens
 from tests import builders
-from tests.web.lti_meeting import ADA, ADMIN, BOB, INES, LOOPBACK, lti_server, meeting
+from tests.web.lti_meeting import ADA, ADMIN, BOB, INES, LOOPBACK, TINA, lti_server, meeting
 from tests.web.lti_platform import CLAIM, CLIENT, LEARNER, MEMBERSHIP, TEACHER, Campus
 
 __all__ = ["lti_server", "meeting"]
@@ -93,6 +96,16 @@ class TestComingIn:
         with meeting.database.begin() as work:
             done = set(work.session.execute(text("SELECT action FROM audit_events")).scalars())
         assert {"register platform", "connect platform", "link context", "bind link"} <= done
+
+    def test_whoever_disconnects_is_asked_again(self, meeting):
+        platform = meeting.register()
+        meeting.link()
+        browser, _ = connect(meeting)
+        assert "Campus" in browser.get("/lti/mine").text
+        token = meeting.csrf(browser, "/lti/mine")
+        assert browser.post(f"/lti/mine/{platform}/disconnect", data={"csrf": token}).status_code == 303
+        assert "None. Open a link" in browser.get("/lti/mine").text
+        assert meeting.launch()[1].headers["Location"] == "/lti/connect"
 
     def test_a_link_that_is_bound_to_nothing_says_so(self, meeting):
         meeting.register()
@@ -264,7 +277,7 @@ class TestWhoSomebodyIs:
         meeting.register()
         meeting.link()
         connect(meeting)
-        with Campus(tool=meeting.url) as evil:
+        with Campus(tool=meeting.url, key=RSAKey.generate_key(2048, {"kid": "evil-1"}), kid="evil-1") as evil:
             with meeting.database.begin() as work:
                 said = platforms.Registration(**evil.registration(name="Evil"))
                 platforms.register(work, meeting.reader(ADMIN), said, LOOPBACK)
@@ -363,6 +376,32 @@ class TestWhoSomebodyIs:
         assert linked(meeting) == [None]
 
 
+class TestWhoMayLinkACourse:
+    """By hand: the pages that lead here ask nobody else."""
+
+    @pytest.mark.parametrize(
+        ("name", "user", "role"),
+        [
+            (INES, "u-ines", Role.STUDENT), (INES, "u-ines", Role.TA), (INES, "u-ines", None),
+            (INES, "u-bob", Role.INSTRUCTOR), (BOB, "u-bob", Role.INSTRUCTOR), (TINA, "u-tina", Role.INSTRUCTOR),
+        ],
+    )  # fmt: skip
+    def test_nobody_who_does_not_teach_on_both_sides(self, meeting, name, user, role):
+        platform = meeting.register()
+        came = Launch(
+            platform=platform, subject=user, name="", email="", role=Role.INSTRUCTOR, deployment="d", context="c",
+            context_title="", resource="r", resource_title="", line_item="",
+        )  # fmt: skip
+        for who, subject in ((INES, "u-ines"), (BOB, "u-bob"), (TINA, "u-tina")):
+            with meeting.database.begin() as work:
+                launches.connect(work, meeting.reader(who), replace(came, subject=subject))
+        with pytest.raises(NeedsRole), meeting.database.begin() as work:
+            launches.link_course(work, meeting.reader(name), replace(came, role=role), "deep")
+        with meeting.database.begin() as work:
+            launches.link_course(work, meeting.reader(INES), replace(came, subject="u-ines"), "deep")
+        assert linked(meeting) == [meeting.scene.course.id]
+
+
 class TestAddressesThatAreAsked:
     @pytest.mark.parametrize("name", ["auth_url", "token_url", "jwks_url"])
     @pytest.mark.parametrize(
@@ -404,8 +443,6 @@ def linked(meeting):
 
 
 def test_the_state_cookie_comes_back_from_another_site_where_there_is_tls(site, tmp_path):
-    from dataclasses import replace
-
     from grader.web import lti
 
     settings = replace(site.services.settings, public_url="https://grader.example", lti_keys=tmp_path / "k")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 
 import pytest
@@ -56,6 +57,14 @@ def test_an_answer_has_a_limit(monkeypatch):
 def test_what_is_not_allowed_is_not_asked(url):
     with pytest.raises(BadDestination):
         guarded.ask("GET", url, LOOPBACK)
+
+
+def test_a_name_that_leads_into_a_private_network_is_not_followed(monkeypatch):
+    """With a resolver that says so, as a hostile one would once the name is registered."""
+    entry = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.1.2.3", 443))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [entry])
+    with pytest.raises(BadDestination, match=r"10\.1\.2\.3"):
+        guarded.ask("GET", "https://example.org/keys", LOOPBACK)
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path):

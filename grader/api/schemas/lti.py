@@ -9,7 +9,7 @@ from pydantic import Field, StrictBool
 from grader.api.access import Words
 from grader.api.schemas.common import Answer, Request, Time
 from grader.domain.course import Role
-from grader.domain.lti import Context, Platform, ResourceLink
+from grader.domain.lti import Connection, Context, Platform, ResourceLink
 from grader.service.lti.platforms import Registration
 
 RoleName = Literal["student", "ta", "instructor"]
@@ -44,6 +44,16 @@ class PlatformAnswer(Answer):
     jwks_url: str
     trusts_email: bool
     roles: list[RoleName]
+
+
+class ConnectionAnswer(Answer):
+    """A platform from which one may come; `how` it came to know."""
+
+    platform: int
+    name: str
+    issuer: str
+    how: Literal["signed in", "e-mail"]
+    linked_at: Time
 
 
 class LinkedCourse(Request):
@@ -98,6 +108,13 @@ def platform_answer(platform: Platform) -> PlatformAnswer:
         deployments=list(platform.deployments), auth_url=platform.auth_url, token_url=platform.token_url,
         jwks_url=platform.jwks_url, trusts_email=platform.trusts_email,
         roles=[role.value for role in Role if role in platform.roles],
+    )  # fmt: skip
+
+
+def connection_answer(connection: Connection) -> ConnectionAnswer:
+    return ConnectionAnswer(
+        platform=connection.platform, name=connection.name, issuer=connection.issuer,
+        how="e-mail" if connection.how == "e-mail" else "signed in", linked_at=connection.linked_at,
     )  # fmt: skip
 
 

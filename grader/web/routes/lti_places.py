@@ -14,7 +14,7 @@ from grader.http import problems
 from grader.http.services import Services
 from grader.service import assignments, courses, submissions
 from grader.service.accounts import SignedIn
-from grader.service.lti import launches, links, platforms, scores
+from grader.service.lti import connections, launches, links, platforms, scores
 from grader.service.lti.platforms import Registration
 from grader.web import lti
 from grader.web.access import NumberInPath, SentForm, SlugInPath, TheCommand, TheServices, TheVisitor
@@ -67,6 +67,21 @@ def link_context(request: Request, context: NumberInPath, command: TheCommand, s
     except BadRequest as problem:
         return _platforms(request, services, command.visitor, problem=problem)
     return _back("/lti/platforms")
+
+
+@router.get("/lti/mine")
+def show_mine(request: Request, visitor: TheVisitor, services: TheServices) -> Response:
+    """Platforms from which I may come."""
+    with services.database.begin() as work:
+        found, now = connections.mine(work, visitor.reader), submissions.seen_at(work)
+    return page(request, "lti_mine.html", visitor=visitor, connections=found, now=now)
+
+
+@router.post("/lti/mine/{platform}/disconnect")
+def disconnect(platform: NumberInPath, command: TheCommand, services: TheServices) -> Response:
+    with services.database.begin() as work:
+        connections.disconnect(work, command.visitor.reader, platform, command.visitor.reader.id)
+    return _back("/lti/mine")
 
 
 @router.get("/courses/{slug}/lti")
