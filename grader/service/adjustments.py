@@ -34,6 +34,7 @@ from grader.domain.submission import Submission
 from grader.kit.text import one_line
 from grader.service import audit, gradebook, lateness, visibility
 from grader.service.counting import given_by_persons
+from grader.service.deciding import reason_of, require_grading, require_student
 from grader.service.overrides import subject_of
 from grader.service.shown_items import ShownItem, reads_items, shown_items
 from grader.storage.database import Work
@@ -41,7 +42,7 @@ from grader.storage.repositories import adjustments, entries, given_marks, overr
 from grader.storage.repositories.adjustments import Held, Line
 from grader.storage.repositories.given_marks import GivenMark
 
-LONGEST_REASON = 1000
+_NO_REASON = "An adjustment needs a reason, which the student reads; say why in a few words."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +105,7 @@ def adjust(
 
     """
     require_grading(reader, assignment)
-    because = _reason(reason)
+    because = reason_of(reason, _NO_REASON)
     difference = difference_of(points)
     line = _line(work, assignment, person, target)
     entries.lock(work, AssignmentId(assignment.id), line.owner)
@@ -131,7 +132,7 @@ def withdraw(
 
     """
     require_grading(reader, assignment)
-    because = _reason(reason)
+    because = reason_of(reason, _NO_REASON)
     _line(work, assignment, person, needs_score=False)
     for line in _lines(work, assignment, person):
         entries.lock(work, AssignmentId(assignment.id), line.owner)
@@ -160,7 +161,7 @@ def of_line(work: Work, reader: Reader, assignment: OfferedAssignment, person: P
     """
     reader.require_staff(CourseId(assignment.course_id))
     reader.require_scope(Scope.READ)
-    _require_student(work, assignment, person)
+    require_student(work, assignment, person)
     held = [
         one for line in _lines(work, assignment, person) for one in adjustments.holding(work, assignment.id, line.owner)
     ]
@@ -259,12 +260,6 @@ def title_of(work: Work, assignment: OfferedAssignment, line: Line, target: Targ
     return found.title
 
 
-def require_grading(reader: Reader, assignment: OfferedAssignment) -> None:
-    """Raise NeedsRole or NeedsScope unless the reader may change what counts."""
-    reader.require_staff(CourseId(assignment.course_id))
-    reader.require_scope(Scope.GRADE)
-
-
 def _lines(work: Work, assignment: OfferedAssignment, person: PersonId) -> list[Line]:
     """The team's or their own work that counts for them; then, if it is another, what of it they hand in alone."""
     both = [adjustments.line_of(work, assignment.id, person, own=own) for own in (False, True)]
@@ -276,25 +271,13 @@ def _line(
     work: Work, assignment: OfferedAssignment, person: PersonId, target: Target = WHOLE, *, needs_score: bool = True
 ) -> Line:
     """Whose work it is of which a target's points are: the whole goes with the team's."""
-    _require_student(work, assignment, person)
+    require_student(work, assignment, person)
     lines = _lines(work, assignment, person)
     is_own = target.kind is not TargetKind.WHOLE and assignment.spec.definition.is_individual(f"{target.id}.")
     line = lines[-1 if is_own and len(lines) > 1 else 0] if lines else None
     if line is None or (needs_score and line.score is None):
         raise BadRequest("Nothing of theirs has a score yet, so there are no points to change; override the score.")
     return line
-
-
-def _require_student(work: Work, assignment: OfferedAssignment, person: PersonId) -> None:
-    if not overrides.is_student(work, assignment.course_id, person):
-        raise UnknownThing("There is no such student in the course.")
-
-
-def _reason(reason: str) -> str:
-    told = one_line(reason, limit=LONGEST_REASON)
-    if not told:
-        raise BadRequest("An adjustment needs a reason, which the student reads; say why in a few words.")
-    return told
 
 
 def _note(

@@ -9,17 +9,18 @@ from grader.domain.course import Reader, Scope
 from grader.domain.errors import BadRequest, UnknownThing
 from grader.domain.grading import OfferedAssignment
 from grader.domain.ids import AssignmentId, CourseId, Owner, PersonId
-from grader.kit.text import one_line
 from grader.service import audit, gradebook
+from grader.service.deciding import reason_of, require_grading, require_student
 from grader.service.lateness import due_with
 from grader.service.overrides import subject_of
 from grader.service.quota import owner_for
 from grader.storage.database import Work
-from grader.storage.repositories import extensions, overrides
+from grader.storage.repositories import extensions
 from grader.storage.repositories.extensions import Given
 
+_NO_REASON = "An extension needs a reason; say why in a few words."
+
 MOST_DAYS = 366
-_LONGEST_REASON = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +57,9 @@ def give(
         BadRequest: no reason, nothing is due, or not one of a later due date and 1 to 366 days.
 
     """
-    _require_grading(reader, assignment)
-    because = _reason(reason)
-    _require_student(work, assignment, person)
+    require_grading(reader, assignment)
+    because = reason_of(reason, _NO_REASON)
+    require_student(work, assignment, person)
     _refuse_no_extension(assignment, due_at, extra_days)
     owner, identity = owner_for(work, person, assignment), AssignmentId(assignment.id)
     extensions.add(
@@ -80,9 +81,9 @@ def withdraw(work: Work, reader: Reader, assignment: OfferedAssignment, person: 
         BadRequest: no reason.
 
     """
-    _require_grading(reader, assignment)
-    because = _reason(reason)
-    _require_student(work, assignment, person)
+    require_grading(reader, assignment)
+    because = reason_of(reason, _NO_REASON)
+    require_student(work, assignment, person)
     before = of_person(work, assignment, person)
     if before is None or not extensions.withdraw(work, AssignmentId(assignment.id), before.owner):
         raise UnknownThing("There is no extension to withdraw.")
@@ -142,20 +143,3 @@ def _refuse_no_extension(assignment: OfferedAssignment, due_at: datetime | None,
         raise BadRequest("An extension ends after everybody's due date; choose a later one.")
     if extra_days is not None and not 1 <= extra_days <= MOST_DAYS:
         raise BadRequest(f"Days of an extension are a number from 1 to {MOST_DAYS}.")
-
-
-def _require_grading(reader: Reader, assignment: OfferedAssignment) -> None:
-    reader.require_staff(CourseId(assignment.course_id))
-    reader.require_scope(Scope.GRADE)
-
-
-def _require_student(work: Work, assignment: OfferedAssignment, person: PersonId) -> None:
-    if not overrides.is_student(work, assignment.course_id, person):
-        raise UnknownThing("There is no such student in the course.")
-
-
-def _reason(reason: str) -> str:
-    told = one_line(reason, limit=_LONGEST_REASON)
-    if not told:
-        raise BadRequest("An extension needs a reason; say why in a few words.")
-    return told

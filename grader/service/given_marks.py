@@ -11,15 +11,15 @@ from grader.domain.errors import BadRequest, UnknownThing
 from grader.domain.grading import OfferedAssignment
 from grader.domain.ids import AssignmentId, CourseId, Owner, PersonId
 from grader.domain.score import mark_with
-from grader.kit.text import one_line
 from grader.service import audit, gradebook
+from grader.service.deciding import reason_of, require_grading, require_student
 from grader.service.overrides import subject_of
 from grader.storage.database import Work
 from grader.storage.repositories import adjustments, entries, given_marks, overrides
 from grader.storage.repositories.adjustments import Line
 from grader.storage.repositories.given_marks import GivenMark
 
-_LONGEST_REASON = 1000
+_NO_REASON = "A mark by a person needs a reason, which the student reads; say why in a few words."
 
 
 def possible(assignment: OfferedAssignment) -> tuple[ScaleStep, ...]:
@@ -37,7 +37,7 @@ def held(work: Work, reader: Reader, assignment: OfferedAssignment, person: Pers
     """
     reader.require_staff(CourseId(assignment.course_id))
     reader.require_scope(Scope.READ)
-    _require_student(work, assignment, person)
+    require_student(work, assignment, person)
     line = adjustments.line_of(work, assignment.id, person)
     return (
         None if line is None else given_marks.for_person(given_marks.holding(work, assignment.id, line.owner), person)
@@ -62,8 +62,8 @@ def give(
         BadRequest: no reason, no such mark, or its share of the points is not reached.
 
     """
-    _require_grading(reader, assignment)
-    because = _reason(reason)
+    require_grading(reader, assignment)
+    because = reason_of(reason, _NO_REASON)
     step = next((one for one in possible(assignment) if one.value == value), None)
     if step is None:
         marks = ", ".join(f"{one.value:g}" for one in possible(assignment))
@@ -91,9 +91,9 @@ def take_back(work: Work, reader: Reader, assignment: OfferedAssignment, person:
         BadRequest: no reason.
 
     """
-    _require_grading(reader, assignment)
-    because = _reason(reason)
-    _require_student(work, assignment, person)
+    require_grading(reader, assignment)
+    because = reason_of(reason, _NO_REASON)
+    require_student(work, assignment, person)
     line = adjustments.line_of(work, assignment.id, person)
     if line is not None:
         entries.lock(work, AssignmentId(assignment.id), line.owner)
@@ -115,28 +115,11 @@ def _is_reached(work: Work, assignment: OfferedAssignment, person: PersonId, val
 
 
 def _line(work: Work, assignment: OfferedAssignment, person: PersonId) -> Line:
-    _require_student(work, assignment, person)
+    require_student(work, assignment, person)
     line = adjustments.line_of(work, assignment.id, person)
     if line is None or line.score is None:
         raise BadRequest("Nothing of theirs has a score yet, so there is nothing to give a mark for.")
     return line
-
-
-def _require_student(work: Work, assignment: OfferedAssignment, person: PersonId) -> None:
-    if not overrides.is_student(work, assignment.course_id, person):
-        raise UnknownThing("There is no such student in the course.")
-
-
-def _require_grading(reader: Reader, assignment: OfferedAssignment) -> None:
-    reader.require_staff(CourseId(assignment.course_id))
-    reader.require_scope(Scope.GRADE)
-
-
-def _reason(reason: str) -> str:
-    told = one_line(reason, limit=_LONGEST_REASON).strip()
-    if not told:
-        raise BadRequest("A mark by a person needs a reason, which the student reads; say why in a few words.")
-    return told
 
 
 def _note(

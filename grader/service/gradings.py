@@ -17,7 +17,7 @@ from grader.domain.ids import AssignmentId, CourseId, PersonId, SubmissionId
 from grader.domain.rubric import Grading, Item, free_points_of, points_of
 from grader.kit.text import one_line
 from grader.service import audit, gradebook, items
-from grader.service.items import require_grading
+from grader.service.deciding import require_grading
 from grader.service.overrides import subject_of
 from grader.storage.database import Work
 from grader.storage.repositories import entries, gradings

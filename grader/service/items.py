@@ -9,6 +9,7 @@ from grader.domain.ids import AssignmentId, CourseId, Owner
 from grader.domain.rubric import LONGEST_COMMENT, LONGEST_LABEL, Item, RubricItem, free_points_of
 from grader.kit.text import one_line, plain
 from grader.service import audit, gradebook
+from grader.service.deciding import require_grading
 from grader.storage.database import Work
 from grader.storage.repositories import assignments
 from grader.storage.repositories import items as rows
@@ -176,12 +177,6 @@ def trail(work: Work, reader: Reader, assignment: OfferedAssignment) -> list[tup
     """Who changed rubrics and settings, when and how, newest first. Staff."""
     reader.require_staff(CourseId(assignment.course_id))
     return audit.trail(work, reader, _subject(assignment))
-
-
-def require_grading(reader: Reader, assignment: OfferedAssignment) -> None:
-    """Raise NeedsRole or NeedsScope unless the reader may grade by hand."""
-    reader.require_staff(CourseId(assignment.course_id))
-    reader.require_scope(Scope.GRADE)
 
 
 def _line(item: Item, key: str) -> RubricItem:

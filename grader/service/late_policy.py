@@ -9,14 +9,15 @@ from grader.domain.course import Reader, Scope
 from grader.domain.errors import BadRequest, UnknownThing
 from grader.domain.grading import OfferedAssignment
 from grader.domain.ids import AssignmentId, CourseId
-from grader.kit.text import one_line
 from grader.service import audit, gradebook
+from grader.service.deciding import reason_of
 from grader.storage.database import Work
 from grader.storage.repositories import lateness
 from grader.storage.repositories.lateness import SetPolicy
 
+_NO_REASON = "Another late policy needs a reason; say why in a few words."
+
 MOST_DAYS = 366
-_LONGEST_REASON = 1000
 _Plain = dict[str, int | float | str]
 
 
@@ -31,7 +32,7 @@ def change(work: Work, reader: Reader, assignment: OfferedAssignment, changes: _
 
     """
     _require_managing(reader, assignment)
-    because = _reason(reason)
+    because = reason_of(reason, _NO_REASON)
     if not changes:
         raise BadRequest("Say what is to change of the late policy.")
     policy = _policy(assignment.late, changes)
@@ -44,7 +45,7 @@ def change(work: Work, reader: Reader, assignment: OfferedAssignment, changes: _
 def withdraw(work: Work, reader: Reader, assignment: OfferedAssignment, *, reason: str) -> None:
     """Let the spec's policy hold again. Raises as `change` does, and UnknownThing when it holds already."""
     _require_managing(reader, assignment)
-    because = _reason(reason)
+    because = reason_of(reason, _NO_REASON)
     if not lateness.withdraw_policy(work, assignment.id):
         raise UnknownThing("The spec's late policy holds already.")
     gradebook.work_out_anew(work, AssignmentId(assignment.id))
@@ -108,10 +109,3 @@ def _subject(assignment: OfferedAssignment) -> str:
 def _require_managing(reader: Reader, assignment: OfferedAssignment) -> None:
     reader.require_instructor(CourseId(assignment.course_id))
     reader.require_scope(Scope.MANAGE)
-
-
-def _reason(reason: str) -> str:
-    told = one_line(reason, limit=_LONGEST_REASON)
-    if not told:
-        raise BadRequest("Another late policy needs a reason; say why in a few words.")
-    return told

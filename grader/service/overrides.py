@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 
-from grader.domain.course import Reader, Scope
+from grader.domain.course import Reader
 from grader.domain.errors import BadRequest, UnknownThing
 from grader.domain.grading import OfferedAssignment
-from grader.domain.ids import CourseId, PersonId
-from grader.kit.text import one_line
+from grader.domain.ids import PersonId
 from grader.service import audit
+from grader.service.deciding import reason_of, require_grading, require_student
 from grader.storage.database import Work
 from grader.storage.repositories import overrides
 
-_LONGEST_REASON = 1000
+_NO_REASON = "An override needs a reason; say why in a few words."
 
 
 def subject_of(assignment: OfferedAssignment, person: PersonId) -> str:
@@ -34,11 +34,11 @@ def override(
         BadRequest: no reason, or a score that is not a number from 0 up.
 
     """
-    _require_grading(reader, assignment)
-    because = _reason(reason)
+    require_grading(reader, assignment)
+    because = reason_of(reason, _NO_REASON)
     if not math.isfinite(score) or score < 0:
         raise BadRequest("A score is a number from 0 up.")
-    _require_student(work, assignment, person)
+    require_student(work, assignment, person)
     before = overrides.holding(work, assignment.id, person)
     overrides.add(work, assignment.id, person, score=score, reason=because, made_by=reader.id)
     change = f"{score:g}" if before is None else f"{score:g} instead of {before:g}"
@@ -56,27 +56,10 @@ def withdraw_override(
         BadRequest: no reason.
 
     """
-    _require_grading(reader, assignment)
-    because = _reason(reason)
-    _require_student(work, assignment, person)
+    require_grading(reader, assignment)
+    because = reason_of(reason, _NO_REASON)
+    require_student(work, assignment, person)
     before = overrides.holding(work, assignment.id, person)
     if before is None or not overrides.withdraw(work, assignment.id, person):
         raise UnknownThing("Nothing is overridden there.")
     audit.note(work, reader, "withdraw override", subject_of(assignment, person), f"{before:g} withdrawn: {because}")
-
-
-def _require_grading(reader: Reader, assignment: OfferedAssignment) -> None:
-    reader.require_staff(CourseId(assignment.course_id))
-    reader.require_scope(Scope.GRADE)
-
-
-def _require_student(work: Work, assignment: OfferedAssignment, person: PersonId) -> None:
-    if not overrides.is_student(work, assignment.course_id, person):
-        raise UnknownThing("There is no such student in the course.")
-
-
-def _reason(reason: str) -> str:
-    told = one_line(reason, limit=_LONGEST_REASON)
-    if not told:
-        raise BadRequest("An override needs a reason; say why in a few words.")
-    return told

@@ -39,6 +39,7 @@ from grader.domain.submission import Submission
 from grader.kit.text import one_line, plain
 from grader.service import adjustments, assignments, audit, notices, submissions, visibility
 from grader.service.adjustments import Choice
+from grader.service.deciding import require_grading
 from grader.service.overrides import subject_of
 from grader.storage.database import Work
 from grader.storage.repositories import adjustments as adjusted
@@ -180,7 +181,7 @@ def answer(
     """
     request = find(work, reader, identity)
     assignment = assignments.offered(work, reader, request.assignment)
-    adjustments.require_grading(reader, assignment)
+    require_grading(reader, assignment)
     said = _words(words, LONGEST_ANSWER, "An answer needs words, which the student reads.")
     if points is not None and not granted:
         raise BadRequest("A request that is declined changes no points; grant it, or leave the points out.")

@@ -23,6 +23,7 @@ from grader.domain.trial import (
 )
 from grader.service import audit, gradebook
 from grader.service.closing import tell_if_published
+from grader.service.deciding import require_grading
 from grader.service.trial_report import report_of
 from grader.storage.database import Work
 from grader.storage.models import TrialRow
@@ -52,7 +53,7 @@ def begin(
         AlreadyExists: another trial of the assignment is open.
 
     """
-    _require_grading(reader, assignment)
+    require_grading(reader, assignment)
     because = _because(reason, "why this version is tried")
     if version.spec_slug != assignment.spec.spec_slug:
         raise BadRequest(f"For {assignment.slug} only versions of the spec {assignment.spec.spec_slug} are tried.")
@@ -148,7 +149,7 @@ def publish(
             has moved to another version meanwhile.
 
     """
-    _require_grading(reader, assignment)
+    require_grading(reader, assignment)
     reader.require_scope(Scope.MANAGE)
     reader.require_instructor(CourseId(assignment.course_id))
     because = _because(reason, "why it is published")
@@ -190,18 +191,13 @@ def drop(work: Work, reader: Reader, assignment: OfferedAssignment, identity: in
     Staff with scope grade. Raises NeedsRole, NeedsScope, UnknownThing, BadRequest without a reason, ConflictError when
     it is over.
     """
-    _require_grading(reader, assignment)
+    require_grading(reader, assignment)
     because = _because(reason, "why it is dropped")
     row = _locked_open(work, reader, assignment, identity)
     trials.stop(work, row.id, _DROPPED)
     trials.end(work, row.id, TrialState.DROPPED, by=reader.id, reason=because)
     audit.note(work, reader, "drop trial", _subject(assignment), f"trial {row.id}: {because}")
     return find(work, reader, assignment, identity)
-
-
-def _require_grading(reader: Reader, assignment: OfferedAssignment) -> None:
-    reader.require_scope(Scope.GRADE)
-    reader.require_staff(CourseId(assignment.course_id))
 
 
 def _because(reason: str, what: str) -> str:

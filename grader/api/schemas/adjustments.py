@@ -9,7 +9,8 @@ from pydantic import Field, StrictBool
 from grader.api.access import Words
 from grader.api.schemas.common import Answer, Mark, Request, Time
 from grader.domain.adjustment import LARGEST, Adjustment
-from grader.service.adjustments import LONGEST_REASON, Adjusted
+from grader.service.adjustments import Adjusted
+from grader.service.deciding import LONGEST_REASON
 
 TargetName = Literal["check", "part", "whole"]
 # A difference, not a set value; `false` is none, and neither is "4".
