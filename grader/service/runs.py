@@ -94,6 +94,7 @@ def _claimed(work: Work, row: StageRow) -> Claim:
         queue=Queue(row.queue),
         attempt=row.attempts,
         answers_sha256=None if answers is None else Sha256(answers),
+        earlier=None if origin.run.reuse_from is None else runs.earlier(work, origin.run.reuse_from),
     )
 
 
