@@ -25,6 +25,7 @@ from grader.storage.objects import BlobsAway
 from worker.bell import Bell
 from worker.quarantine import Quarantine
 from worker.recording import Recording
+from worker.reusing import reuse_of
 from worker.settings import WorkerSettings
 from worker.sheets import MakesSheets
 from worker.specs import SpecShelf
@@ -193,7 +194,8 @@ class GradingLoop:
         content = self._place.blobs.get(claim.sha256)
         answers = unpacked(self._place.blobs.get(claim.answers_sha256)) if claim.answers_sha256 else {}
         options = GradeOptions(
-            stages=_STAGES[claim.lease.stage], seed=claim.seed, answers=answers, share=self._share, parts=claim.parts
+            stages=_STAGES[claim.lease.stage], seed=claim.seed, answers=answers, share=self._share, parts=claim.parts,
+            reuse=reuse_of(claim, self._place.specs, self._place.blobs),
         )  # fmt: skip
         return self._place.engines.grade(spec, claim.file, content, options, recording.hear)
 

@@ -116,7 +116,7 @@ class Attempt:
         if self._report is None:
             return []
         timing = self._report.timing
-        checks_s = sum(check.seconds for check in self._report.checks if check.stage is stage)
+        checks_s = sum(check.seconds for check in self._report.checks if check.stage is stage and not check.reused_from)
         ahead = (("intake", timing.intake), ("sandbox", timing.sandbox), ("load", timing.load)) if is_first else ()
         pieces = []
         for name, seconds in (*ahead, ("checks", checks_s)):

@@ -60,10 +60,26 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierRun:
+    """A graded run of the same submission whose results may be taken over: by which spec version, and with which torch.
+
+    Each of `checks` says in `reused_from` which run came to it. `torch` is empty where its stages had different ones.
+    """
+
+    spec_slug: str
+    spec_version: str
+    spec_blob: Sha256
+    torch: str
+    checks: tuple[CheckResult, ...]
+    artifacts: tuple[StoredArtifact, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """What a worker needs to grade: the lease, the bytes' and the spec's addresses, and this stage's try number.
 
-    `parts` are those that the run judges; empty for all.
+    `parts` are those that the run judges, empty for all. `earlier` is a run whose results may be taken over where
+    nothing that made them has changed.
     """
 
     lease: Lease
@@ -78,6 +94,7 @@ class Claim:
     attempt: int
     answers_sha256: Sha256 | None = None
     parts: tuple[str, ...] = ()
+    earlier: EarlierRun | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

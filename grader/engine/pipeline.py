@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from grader.domain.assignment import Limits
-from grader.domain.check import Stage
+from grader.domain.check import CheckResult, Stage
 from grader.domain.errors import BadArchive, DeviceLost, GraderError, InputError, SandboxLost, TransientError
 from grader.domain.run import Event, RunFacts, RunReport, RunStatus, Timing, without_checks
 from grader.engine.flags import refused
-from grader.engine.harness.job import Job
+from grader.engine.harness.job import Job, result_to_plain
 from grader.engine.harness.supervise import HarnessPool, HarnessProcess, Judgement
 from grader.engine.reporting import facts_of, graded, notes_of, timing_of
 from grader.engine.sandbox.base import SandboxBackend, SandboxProfile
@@ -35,6 +35,18 @@ DRIVER_BYTES = 2 * 2**30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reuse:
+    """Results of an earlier run that are taken over instead of being run: of checks in these test files of the spec.
+
+    Each has its artifacts and says which run came to it. `torch` judged them: another one reuses none.
+    """
+
+    tests: frozenset[str]
+    results: tuple[CheckResult, ...]
+    torch: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GradeOptions:
     """What is run, and under which randomness.
 
@@ -46,6 +58,9 @@ class GradeOptions:
 
     `parts` names the parts that this run judges, empty for all. A check of another part is neither run nor reported.
     Where all of them are each member's own, no code need be there: what is handed in for those may be answers alone.
+
+    `reuse` holds results that are reported instead of being run, with the title, points and visibility of this spec;
+    those of training checks come with the unit stage already, so that nobody takes a GPU for them.
 
     `stages` names the stages of this call. A check of another stage is neither run nor reported, whereas one that
     `only` or `train` leaves out is reported as skipped. One exception: if a gate check fails in a call that asks for
@@ -62,6 +77,7 @@ class GradeOptions:
     seed: str | None = None
     answers: Mapping[str, Any] = field(default_factory=dict)
     share: Share | None = None
+    reuse: Reuse | None = None
 
 
 def profile_for(limits: Limits, *, background: bool, share: Share | None = None) -> SandboxProfile:
@@ -264,7 +280,7 @@ def _needs_code(spec: Spec, options: GradeOptions) -> bool:
 
 
 def _job(spec: Spec, listing: Listing, matched: Match, content: bytes, options: GradeOptions) -> Job:
-    assignment = spec.assignment
+    assignment, reuse = spec.assignment, options.reuse
     load: dict[str, Any] = {
         "archive": content, "name": listing.name, "kind": listing.kind, "entries": list(matched.entries),
         "prefer": list(assignment.names), "starter": spec.starter, "starter_names": list(assignment.starter_names),
@@ -289,4 +305,7 @@ def _job(spec: Spec, listing: Listing, matched: Match, content: bytes, options: 
         stages=tuple(str(stage) for stage in options.stages),
         thresholds={name: threshold.model_dump() for name, threshold in assignment.threshold.items()},
         names=assignment.names,
+        reuse={} if reuse is None else {str(result.id): result_to_plain(result) for result in reuse.results},
+        reuse_tests=() if reuse is None else tuple(sorted(reuse.tests)),
+        reuse_torch="" if reuse is None else reuse.torch,
     )  # fmt: skip

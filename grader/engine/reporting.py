@@ -33,7 +33,7 @@ def timing_of(judgement: Judgement, intake_s: float, total_s: float) -> Timing:
         intake=round(intake_s, 4),
         sandbox=round(judgement.first_sandbox_s, 4),
         load=round(float(judgement.facts.get("load_s", 0.0)), 4),
-        checks=round(sum(result.seconds for result in judgement.results), 4),
+        checks=round(sum(result.seconds for result in judgement.results if result.reused_from is None), 4),
         total=round(total_s, 4),
     )
 

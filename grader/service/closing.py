@@ -26,7 +26,9 @@ def close_stage(work: Work, row: StageRow, report: RunReport) -> None:
     """Close the locked stage; then the run has another stage waiting, or is over."""
     origin = runs.origin_of(work, row.run_id)
     facts = origin.run.facts | {row.stage: asdict(report.facts) | {"timing": asdict(report.timing)}}
-    notes = list(dict.fromkeys([*origin.run.notes, *report.notes]))
+    carried, earlier_notes = _carried(work, origin, report)
+    facts |= carried
+    notes = list(dict.fromkeys([*origin.run.notes, *earlier_notes, *report.notes]))
     runs.change(work, row.run_id, facts=facts, notes=notes)
     stages.close(work, row, state="done")
     told: _Told = [(ProgressKind.STAGE, None, {"stage": row.stage, "state": "done"})]
@@ -41,6 +43,18 @@ def close_stage(work: Work, row: StageRow, report: RunReport) -> None:
     events.tell(work, origin.submission.id, row.run_id, told)
     gradebook.refresh(work, AssignmentId(row.assignment_id), Owner(row.owner))
     tell_if_published(work, origin, next((body["state"] for kind, _, body in told if kind is ProgressKind.RUN), ""))
+
+
+def _carried(work: Work, origin: runs.RunWithItsOrigin, report: RunReport) -> tuple[dict[str, Any], list[Any]]:
+    """What goes with results that were reused: what looked deliberate then, and what loading told the student."""
+    earlier = None if origin.run.reuse_from is None else runs.of_ids(work, [origin.run.reuse_from])
+    reused = [str(result.id) for result in report.checks if result.reused_from is not None]
+    if not earlier or not reused:
+        return {}, []
+    flags = [flag for said in earlier[0].facts.values() if isinstance(said, dict) for flag in said.get("flags", ())]
+    known = origin.run.facts.get("reused", {}).get("checks", [])
+    checks = list(dict.fromkeys([*known, *reused]))
+    return {"reused": {"from": str(earlier[0].id), "checks": checks, "flags": flags}}, list(earlier[0].notes)
 
 
 def tell_if_published(work: Work, origin: runs.RunWithItsOrigin, state: str) -> None:

@@ -32,7 +32,7 @@ from grader.service import audit, gradebook
 from grader.service.closing import close_stage, fail_run
 from grader.storage.database import Work
 from grader.storage.models import StageRow
-from grader.storage.repositories import entries, events, operations, runs, stages
+from grader.storage.repositories import entries, events, operations, reruns, runs, stages
 from grader.storage.repositories import submissions as submission_rows
 
 LEASE_S = 30.0
@@ -95,6 +95,7 @@ def _claimed(work: Work, row: StageRow) -> Claim:
         attempt=row.attempts,
         answers_sha256=None if answers is None else Sha256(answers),
         parts=tuple(origin.run.parts or ()),
+        earlier=None if origin.run.reuse_from is None else runs.earlier(work, origin.run.reuse_from),
     )
 
 
@@ -274,10 +275,10 @@ def rerun_all(
     reader.require_staff(CourseId(assignment.course_id))
     version = submission_rows.spec_version_id(work, assignment.spec.spec_slug, assignment.spec.version)
     if dry_run:
-        return stages.rerun_count(work, assignment.id, version)
+        return reruns.count_all(work, assignment.id, version)
     # Whoever comes second, by a double click or as another assistant, finds the first one's runs.
     submission_rows.lock_owner(work, assignment.id, _EVERYBODY)
-    made = stages.add_reruns(
+    made = reruns.add_all(
         work,
         assignment_id=assignment.id,
         spec_version_id=version,

@@ -28,7 +28,7 @@ from grader.service.trial_report import report_of
 from grader.storage.database import Work
 from grader.storage.models import TrialRow
 from grader.storage.repositories import assignments as rows
-from grader.storage.repositories import events, runs, stages, trials
+from grader.storage.repositories import events, reruns, runs, trials
 from grader.storage.repositories.submissions import spec_version_id
 
 _WOKEN_AT_ONCE = 20
@@ -68,9 +68,7 @@ def begin(
         work, assignment=assignment.id, version=_id_of(work, version), before=_id_of(work, assignment.spec),
         scope=scope, is_fresh=is_fresh, reason=because, begun_by=reader.id,
     )  # fmt: skip
-    made = stages.add_trial_runs(
-        work, row, trials.those_of(scope), definition=version.definition, requested_by=reader.id
-    )
+    made = reruns.add_of_trial(work, row, trials.those_of(scope), definition=version.definition, requested_by=reader.id)
     if not made:
         raise BadRequest("There is nothing to try it on: nobody has handed in anything that is still kept.")
     audit.note(

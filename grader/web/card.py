@@ -45,6 +45,7 @@ class CheckLine:
     pictures: tuple[StoredArtifact, ...] = ()
     curves: tuple[Curve, ...] = ()
     staff_only: bool = False
+    reused_from: str = ""
     adjustments: tuple[Adjustment, ...] = ()
 
 
@@ -208,6 +209,7 @@ def _judged(result: CheckResult, run: GradingRun, curves: Mapping[ArtifactId, Cu
         pictures=tuple(artifact for artifact in artifacts if artifact.kind == "picture"),
         curves=tuple(curves[artifact.id] for artifact in artifacts if artifact.id in curves),
         staff_only=result.visibility is Visibility.STAFF,
+        reused_from=result.reused_from or "",
     )
 
 

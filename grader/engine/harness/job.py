@@ -26,7 +26,8 @@ class Job:
     a part's id to the number of checks and the points the spec promises for it, in the document's order; `only` holds
     shell patterns on check or part ids, empty for all;
     `judged` names the parts of which checks are run and reported, empty for all; `stages` names the stages; times are
-    seconds.
+    seconds. `reuse` holds results by check id as `result_to_plain` gives them, for checks of the test files
+    `reuse_tests`, judged with `reuse_torch`.
     """
 
     spec_folder: str
@@ -43,6 +44,9 @@ class Job:
     stages: tuple[str, ...] = tuple(str(stage) for stage in Stage)
     thresholds: dict[str, dict[str, Any]] = field(default_factory=dict)
     names: tuple[str, ...] = ()
+    reuse: dict[str, dict[str, Any]] = field(default_factory=dict)
+    reuse_tests: tuple[str, ...] = ()
+    reuse_torch: str = ""
 
     def packed(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}

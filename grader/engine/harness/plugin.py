@@ -22,6 +22,7 @@ from grader.domain.errors import BadSpec, SandboxLost, SetupError
 from grader.domain.ids import CheckId, PartId
 from grader.engine.harness.authoring import ATTRIBUTE, CheckFailed, Declared, take_award
 from grader.engine.harness.job import Job
+from grader.engine.harness.reusing import reusable
 from grader.engine.harness.showing import take_artifacts
 from grader.engine.harness.verdict import Verdict, verdict_of, with_cause
 from grader.engine.student.session import Session
@@ -142,9 +143,15 @@ class CheckPlugin:
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
         """Report what is not run at all; leave the rest to pytest."""
         declared = _declared(item)
+        identity = check_id_of(declared, item.name)
+        earlier = self._reusable(item, identity, declared)
+        if earlier is not None:
+            if declared.stage is Stage.GATE and earlier.status is not CheckStatus.PASSED:
+                self._gate_failed = declared.title
+            self._reporter.result(earlier)
+            return True
         if not self._is_reported(declared):
             return True
-        identity = check_id_of(declared, item.name)
         verdict = self._not_run(identity, declared)
         if verdict is None and declared.stage is not self._stage:
             self._stage = declared.stage
@@ -157,6 +164,16 @@ class CheckPlugin:
         take_artifacts()
         _seed(f"{self._job.seed}/{identity}")
         return None
+
+    def _reusable(self, item: pytest.Item, identity: CheckId, declared: Declared) -> CheckResult | None:
+        """The result of an earlier run, if this call reports the check and nothing that made it has changed."""
+        # A training that may not begin now has no result, whatever it came to before.
+        is_due = declared.stage in self._stages or (declared.stage is Stage.TRAIN and Stage.UNIT in self._stages)
+        if not is_due or (declared.stage is Stage.TRAIN and self._gate_failed):
+            return None
+        if not self._is_wanted(identity, declared):
+            return None
+        return reusable(self._job, item.path, identity, declared)
 
     def _is_reported(self, declared: Declared) -> bool:
         """Whether this run says anything about the check: see `GradeOptions.parts` and `stages`."""

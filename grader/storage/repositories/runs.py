@@ -10,7 +10,16 @@ from sqlalchemy.dialects.postgresql import insert
 
 from grader.domain.assignment import Assignment
 from grader.domain.check import CheckDefinition, CheckResult, CheckStatus, Stage, Visibility
-from grader.domain.grading import GradingRun, Queue, RunReason, RunState, StageFacts, StageState, StoredArtifact
+from grader.domain.grading import (
+    EarlierRun,
+    GradingRun,
+    Queue,
+    RunReason,
+    RunState,
+    StageFacts,
+    StageState,
+    StoredArtifact,
+)
 from grader.domain.ids import ArtifactId, CheckId, PartId, RunId, Sha256, SubmissionId
 from grader.domain.run import Mark
 from grader.storage.database import Work
@@ -105,6 +114,26 @@ def origin_of(work: Work, run_id: UUID) -> RunWithItsOrigin:
         .where(RunRow.id == run_id)
     )
     return RunWithItsOrigin(*work.session.execute(query).one())
+
+
+def earlier(work: Work, identity: UUID) -> EarlierRun | None:
+    """A graded run as one whose results may be taken over; None where it is gone or has been emptied."""
+    row = work.session.get(RunRow, identity)
+    if row is None or row.state != "graded":
+        return None
+    version = work.session.get_one(SpecVersionRow, row.spec_version_id)
+    judged_with = {said.get("torch") for said in row.facts.values() if isinstance(said, dict) and "torch" in said}
+    return EarlierRun(
+        spec_slug=version.spec_slug,
+        spec_version=version.version,
+        spec_blob=Sha256(version.blob_sha256),
+        torch=str(judged_with.pop()) if len(judged_with) == 1 else "",
+        checks=tuple(
+            result if result.reused_from else replace(result, reused_from=RunId(str(identity)))
+            for result in results_of(work, [identity])[identity]
+        ),
+        artifacts=tuple(_artifacts(work, [identity]).get(identity, ())),
+    )
 
 
 def begin(work: Work, run_id: UUID) -> bool:

@@ -16,7 +16,7 @@ from grader.domain.trial import Trial, TrialProgress, TrialScope, TrialState
 from grader.storage.database import Work
 from grader.storage.models import PersonRow, RunRow, SpecVersionRow, TrialRow
 from grader.storage.plain_text import keepable
-from grader.storage.repositories import stages
+from grader.storage.repositories import reruns
 
 _EVERY = "s.assignment_id = :assignment AND s.removed_at IS NULL"
 _NOT_TRIED = "NOT EXISTS (SELECT FROM runs t WHERE t.submission_id = s.id AND t.trial_id = :trial)"
@@ -60,7 +60,7 @@ class CountedNow(NamedTuple):
 
 def those_of(scope: TrialScope) -> str:
     """The condition on a submission `s` to be tried."""
-    return stages.CHOSEN if scope is TrialScope.COUNTING else _EVERY
+    return reruns.CHOSEN if scope is TrialScope.COUNTING else _EVERY
 
 
 def add(
@@ -176,7 +176,7 @@ def add_missing(work: Work, trial: TrialRow, *, definition: Assignment, by: Pers
     """Ordinary runs by the tried version of what the trial would have taken and has no run of."""
     tried = f"SELECT FROM runs t WHERE t.submission_id = s.id AND t.trial_id = {trial.id:d}"
     those = f"{those_of(TrialScope(trial.scope))} AND NOT EXISTS ({tried})"
-    return stages.add_chosen(
+    return reruns.add_chosen(
         work, those, assignment_id=trial.assignment_id, spec_version_id=trial.spec_version_id, definition=definition,
         requested_by=by, is_fresh=trial.is_fresh,
     )  # fmt: skip
