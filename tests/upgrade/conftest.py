@@ -91,7 +91,7 @@ class Mixed:
             "GRADER_BROKER_URL": self.servers.broker_url,
             "GRADER_BLOBS_URL": self.blobs.url,
             "GRADER_LEASE_S": str(LEASE_S),
-            "GRADER_SANDBOX": "fork",
+            "GRADER_SANDBOX": "bwrap",
             "GRADER_SECRET_FILE": str(self.folder / "secret"),
             "OMP_NUM_THREADS": "1",
         }
@@ -149,7 +149,7 @@ class Mixed:
 @pytest.fixture
 def mixed(old_python, request):
     """Servers and blobs; nothing of ours runs yet, and the database is empty."""
-    require_sandbox("fork")
+    require_sandbox("bwrap")
     folder = Path(tempfile.mkdtemp(prefix="grader-upgrade-"))
     (folder / "secret").write_text("a secret of the tests alone")
     try:
