@@ -1,5 +1,5 @@
 from tests.attacks.handins import in_count
-from tests.attacks.idea import Idea
+from tests.attacks.idea import FLOOR, Idea
 
 IDEA = Idea(
     name="escape_foreign_calls",
@@ -21,6 +21,10 @@ ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page))
     untold=("DONE ",),
     endings=("forbidden_call", "crashed"),
     flags=("another architecture",),
-    # The engine's filter ends the thread that called, not the process, so that the check waits for its time.
-    differs={"docker": {"endings": ("timed_out", "forbidden_call"), "flags": ()}},
+    # The engine's filter ends the thread that called, not the process, so that the check waits for its time. gVisor's
+    # kernel, which is not the host's, refuses such a call and lets the code go on.
+    differs={
+        "docker": {"endings": ("timed_out", "forbidden_call"), "flags": ()},
+        "gvisor": {"at_most": FLOOR, "endings": (), "flags": (), "tried": "REFUSED"},
+    },
 )
