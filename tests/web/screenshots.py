@@ -20,7 +20,7 @@ from grader.domain.check import Stage
 from grader.domain.course import Role
 from grader.domain.ids import PersonId
 from grader.local.postgres import PrivatePostgres
-from grader.service import accounts, gradebook
+from grader.service import accounts, assignments, gradebook, items, sheets, trials
 from grader.storage import schema
 from grader.storage.blobs import Blobs
 from grader.storage.database import Database
@@ -28,6 +28,7 @@ from grader.storage.models import RunRow, SubmissionRow
 from tests import builders
 from tests.api.serving import InThread, settings_for
 from tests.web.scene import PASSWORD, Scene, a_real_scene, failed, like_a_student, passed
+from tests.web.test_pages_sheets import MADE, read_by_a_person
 
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 _GIVEN = [
@@ -212,6 +213,34 @@ def half_graded(scene: Scene) -> str:
     return receipt.id
 
 
+def _graded_by_persons(scene: Scene, staff: str) -> dict[str, tuple[str, str]]:
+    """An essay with a report, the pages where it is graded, and a spec version on trial."""
+    handed = read_by_a_person(scene)
+    with scene.database.begin() as work:
+        reader = accounts.reader_for(work, PersonId(scene.people["Ines Instructor"].id))
+        read = assignments.offered(work, reader, "read")
+        wanted = sheets.claim(work, worker="one", assignment=read.id)
+    Scene(scene.database, scene.blobs, scene.course, read, builders.a_plan()).grade(
+        [passed(check) for check in builders.a_plan()]
+    )
+    assert wanted is not None and sheets.keep(scene.database, scene.blobs, wanted, MADE, "test")
+    with scene.database.begin() as work:
+        for label, points in (
+            ("names the drop after epoch 12", 2.0),
+            ("compares both curves", 1.0),
+            ("no units", -0.5),
+        ):
+            items.add_line(work, reader, read, "A.curve", label=label, points=points)
+        items.keep_comment(work, reader, read, "A.curve", "Say what the axes are.")
+        trial = trials.begin(work, reader, read, read.spec, reason="A1 took (H, W) for (W, H); corrected.")
+    return {
+        "grading": (staff, "/assignments/read/grading"),
+        "grading-item": (staff, f"/assignments/read/grading/A.curve/{handed.id}"),
+        "sheets": (staff, f"/submissions/{handed.id}/sheets"),
+        "trial": (staff, f"/assignments/read/trials/{trial.id}"),
+    }
+
+
 def main(arguments: list[str]) -> None:
     everything = "--all" in arguments
     named = [argument for argument in arguments if not argument.startswith("--")]
@@ -245,6 +274,14 @@ def main(arguments: list[str]) -> None:
                 "runs": (staff, f"/submissions/{own}/runs"),
                 "person": (staff, f"/assignments/practical2/people/{grace}"),
                 "rerun-all": (staff, "/assignments/practical2/rerun"),
+                "late": (staff, "/assignments/practical2/late"),
+                "regrades": (staff, "/courses/cmp784/regrades"),
+                "regrade-ask": (student, f"/submissions/{own}/regrade"),
+                "similarity": (staff, "/assignments/practical2/similarity"),
+                "term": (staff, "/courses/cmp784/gradebook"),
+                "notices": (staff, "/courses/cmp784/notices"),
+                "mail": (student, "/mail"),
+                **_graded_by_persons(scene, staff),
             }
         looks: list[tuple[str, dict[str, int], str, Callable[[str], bool]]] = [
             ("", DESK, "light", lambda name: True),

@@ -18,7 +18,7 @@ ADA, TINA = "Ada Lovelace", "Tina Assistant"
 EVIL = "<script>alert(1)</script>"
 PARTS = [
     {"id": "A", "title": "Part A", "points": 3, "checks": 3, "manual": [
-        {"id": "A.curve", "title": "What does the curve show?", "look": "report"},
+        {"id": "A.curve", "title": "What does the curve show?", "points": 3, "look": "report"},
         {"id": "A.why", "title": "Why?", "look": "why does it"},
         {"id": "A.else", "title": "Anything else?"},
     ]},
