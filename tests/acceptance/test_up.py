@@ -76,7 +76,7 @@ class Up:
         self.folder = folder
         self.url = f"http://127.0.0.1:{port}"
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("GRADER_")}
-        self.environment |= {"GRADER_SPECS": str(SPECS), "GRADER_SANDBOX": "fork"} | environment
+        self.environment |= {"GRADER_SPECS": str(SPECS), "GRADER_SANDBOX": "bwrap"} | environment
         self.process = subprocess.Popen(
             [GRADER, "up", "--data", str(folder), "--port", str(port), "--jobs", "1"],
             env=self.environment | {"PYTHONUNBUFFERED": "1"},

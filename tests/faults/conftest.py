@@ -137,7 +137,7 @@ class Machine:
             "GRADER_BROKER_URL": self.servers.broker_url,
             "GRADER_BLOBS_URL": self.blobs.url,
             "GRADER_LEASE_S": str(LEASE_S),
-            "GRADER_SANDBOX": "fork",
+            "GRADER_SANDBOX": "bwrap",
             "OMP_NUM_THREADS": "1",
             "PYTHONPATH": str(self.folder / "clocks"),
         }
@@ -277,7 +277,7 @@ class Service:
 @pytest.fixture(scope="session")
 def machine(request):
     """Everything real and durable as in production, and not below pytest's own folder, which other users may not enter."""
-    require_sandbox("fork")
+    require_sandbox("bwrap")
     folder = Path(tempfile.mkdtemp(prefix="grader-faults-"))
     (folder / "clocks").mkdir()
     (folder / "clocks" / "sitecustomize.py").write_text(WRONG_CLOCK)

@@ -68,7 +68,7 @@ class Site:
             "GRADER_DATABASE_URL": self.postgres.url,
             "GRADER_BROKER_URL": self.redis.url,
             "GRADER_BLOBS_URL": self.blobs.url,
-            "GRADER_SANDBOX": "fork",
+            "GRADER_SANDBOX": "bwrap",
             "GRADER_LEASE_S": str(LEASE_S),
             "GRADER_DRAIN_S": str(DRAIN_S),
         }
@@ -98,7 +98,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(request):
-    require_sandbox("fork")
+    require_sandbox("bwrap")
     folder, empty = Path(tempfile.mkdtemp(prefix="grader-site-")), Path(tempfile.mkdtemp(prefix="grader-empty-"))
     machines = (Machine(1), Machine(2))
     with ExitStack() as undo, pytest.MonkeyPatch.context() as patch:

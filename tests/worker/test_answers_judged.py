@@ -80,9 +80,9 @@ def a_zip(**files):
 
 
 def test_the_form_wins_over_the_file_and_what_neither_holds_is_missed(database, tmp_path, spec):
-    require_sandbox("fork")
+    require_sandbox("bwrap")
     content = a_zip(code_py="x = 1\n", answers_toml='"A.first" = 7\n"A.second" = [[1, 2], [3, 4]]\n')
-    with Engines(make("fork"), jobs=1) as engines:
+    with Engines(make("bwrap"), jobs=1) as engines:
         desk = a_desk(database, tmp_path, spec, engines)
         without = desk.hand_in(content, name="work.zip")
         desk.grade_all()

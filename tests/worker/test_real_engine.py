@@ -22,8 +22,8 @@ SLUG = "cmp784-practical2"
 @pytest.mark.slow
 def test_the_reference_gets_full_marks_and_rubbish_is_rejected(database, tmp_path):
     spec = load_spec(SLUG, ROOT / "test_specs")
-    require_sandbox("fork")
-    with Engines(open_backend("fork"), jobs=1) as engines:
+    require_sandbox("bwrap")
+    with Engines(open_backend("bwrap"), jobs=1) as engines:
         desk = a_desk(database, tmp_path, spec, engines)
         rubbish = desk.hand_in(b"PK\x03\x04 not really a zip", name="work.zip")
         made = reference_hand_in(spec)
