@@ -136,10 +136,21 @@ class ScaleStep(_Strict):
 
 
 class Scale(_Strict):
-    """The course's own marks, lowest step first; `by_person` names marks only a person gives."""
+    """The course's own marks: steps, lowest first, or the share of the points in percent, or the points themselves.
 
-    step: tuple[ScaleStep, ...]
+    `by_person` names marks only a person gives.
+    """
+
+    step: tuple[ScaleStep, ...] = ()
+    # Left out of what is published while it says nothing, as `Part.extra`.
+    of: Literal["steps", "percent", "points"] = Field(default="steps", exclude_if=partial(eq, "steps"))
     by_person: tuple[ScaleStep, ...] = ()
+
+    @model_validator(mode="after")
+    def _steps_are_a_scale_of_steps(self) -> Self:
+        if (self.of == "steps") != bool(self.step):
+            raise ValueError("a scale has steps, or of = percent or of = points and none")
+        return self
 
 
 class Threshold(_Strict):

@@ -26,11 +26,15 @@ def part_totals(assignment: Assignment, results: Iterable[CheckResult]) -> dict[
 
 
 def mark_of(scale: Scale, score: float, max_score: float) -> Mark:
-    """The highest step whose share of the points is reached.
+    """The highest step whose share of the points is reached; or the percent or points reached, in hundredths.
 
     A share is compared with a tolerance of one ten-thousandth, so that 0.1 + 0.2 counts as 0.3.
     """
     share = score / max_score if max_score else 0.0
+    if scale.of == "percent":
+        return Mark(value=round(100 * share, 2), label="percent")
+    if scale.of == "points":
+        return Mark(value=round(score, 2), label="points")
     reached = [step for step in scale.step if share >= step.share - _TOLERANCE]
     step = max(reached or scale.step[:1], key=lambda candidate: candidate.share)
     return Mark(value=step.value, label=step.label)

@@ -116,3 +116,17 @@ def test_what_a_spec_says_of_an_item():
     ):
         with pytest.raises(ValidationError):
             ManualItem.model_validate({"id": "A.x", "title": "X"} | wrong)
+
+
+def test_a_scale_may_be_of_percent_or_of_points():
+    with_person = {"by_person": [{"share": 0.9, "value": 101, "label": "creative"}]}
+    percent, points = (Scale.model_validate({"of": kind} | with_person) for kind in ("percent", "points"))
+    assert (mark_of(percent, 26.5, 40).value, mark_of(percent, 26.5, 40).label) == (66.25, "percent")
+    assert (mark_of(points, 26.5, 40).value, mark_of(points, 26.5, 40).label) == (26.5, "points")
+    assert mark_of(percent, 0, 0).value == 0
+    assert mark_with(percent, 36, 40, 101).label == "creative"
+    assert mark_with(percent, 35, 40, 101).value == 87.5
+    assert "of" not in SCALE.model_dump(mode="json")
+    for wrong in ({}, {"of": "percent", "step": [{"share": 0, "value": 0, "label": "none"}]}, {"of": "letters"}):
+        with pytest.raises(ValidationError):
+            Scale.model_validate(wrong)
