@@ -106,7 +106,7 @@ def list_links(course: SlugInPath, reader: MayRead, services: TheServices) -> Li
         return Listed(items=[link_answer(one) for one in links.listed(work, reader, found)])
 
 
-@router.put("/courses/{course}/lti/{link}", status_code=204, responses=problems(404, 413))
+@router.put("/courses/{course}/lti/links/{link}", status_code=204, responses=problems(404, 413))
 def bind_link(
     course: SlugInPath, link: NumberInPath, body: Binding, reader: MayManage, services: TheServices
 ) -> Response:

@@ -88,7 +88,7 @@ def test_another_courses_link_and_assignment_are_not_there(world, place):
     assert client.put(f"{theirs}/{place['link']}", json={"assignment": None}).status_code == 404
     assert client.get(theirs).json()["items"] == []
     mine = world.client("admin").put(
-        f"/courses/{world.course.slug}/lti/{place['link']}", json={"assignment": "nowhere"}
+        f"/courses/{world.course.slug}/lti/links/{place['link']}", json={"assignment": "nowhere"}
     )
     assert mine.status_code == 404
 

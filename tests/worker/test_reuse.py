@@ -83,16 +83,22 @@ class Watched:
         return taken
 
 
+@pytest.fixture(scope="module")
+def engines():
+    """By the fork server: a dozen gradings here need a sandbox each, and one import of torch."""
+    require_sandbox("fork")
+    with Engines(open_backend("fork"), jobs=1) as opened:
+        yield opened
+
+
 @pytest.fixture
-def place(database, tmp_path):
-    require_sandbox("bwrap")
-    with Engines(open_backend("bwrap"), jobs=1) as engines:
-        desk = a_desk(database, tmp_path, write(tmp_path / "v1"), Watched(engines))
-        desk.folder = tmp_path
-        with database.begin() as work:
-            other = courses.create_course(work, slug="other", title="Other")
-            courses.add_member(work, other.id, RosterLine(email=STRANGER, name="X", role=Role.INSTRUCTOR))
-        yield desk
+def place(database, tmp_path, engines):
+    desk = a_desk(database, tmp_path, write(tmp_path / "v1"), Watched(engines))
+    desk.folder = tmp_path
+    with database.begin() as work:
+        other = courses.create_course(work, slug="other", title="Other")
+        courses.add_member(work, other.id, RosterLine(email=STRANGER, name="X", role=Role.INSTRUCTOR))
+    return desk
 
 
 def reader_of(work, email):

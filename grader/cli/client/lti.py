@@ -154,7 +154,7 @@ def bind(
 ) -> None:
     """Let a link lead to an assignment; its scores are sent from then on. For instructors."""
     with service_at(url, token) as service:
-        service.send("PUT", f"/courses/{_step(course)}/lti/{number}", json={"assignment": assignment})
+        service.send("PUT", f"/courses/{_step(course)}/lti/links/{number}", json={"assignment": assignment})
     typer.echo(f"Link {number} leads to {_said(assignment)}.")
 
 
