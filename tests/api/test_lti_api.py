@@ -57,7 +57,7 @@ def test_each_role_against_each_request(world, platform, place, name):
     linked = client.put(f"/lti/contexts/{place['loose']}/course", json={"course": world.course.slug})
     assert linked.status_code == (204 if is_admin else 403)
     assert client.get(course).status_code == read
-    bound = client.put(f"{course}/{place['link']}", json={"assignment": world.assignment.slug})
+    bound = client.put(f"{course}/links/{place['link']}", json={"assignment": world.assignment.slug})
     assert bound.status_code == write
     if write != 204:
         world.client("admin").put(f"{course}/{place['link']}", json={"assignment": world.assignment.slug})
