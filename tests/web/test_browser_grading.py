@@ -15,7 +15,7 @@ from tests.web.test_browser_accessibility import _serious as serious
 pytestmark = pytest.mark.browser
 
 
-def test_one_question_is_graded_without_a_mouse(desk, tmp_path):
+def test_one_question_is_graded_without_a_mouse(desk):
     scene = desk.scene
     with scene.database.begin() as work:
         scene.assignment = builders.an_assignment(work, scene.course, definition=definition(), slug="essay")
@@ -61,7 +61,6 @@ def test_one_question_is_graded_without_a_mouse(desk, tmp_path):
         assert tina.evaluate("document.documentElement.scrollWidth <= innerWidth")
         levels = tina.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(one => Number(one.tagName[1]))")
         assert levels[0] == 1 and all(after - before <= 1 for before, after in itertools.pairwise(levels))
-        tina.screenshot(path=tmp_path / f"grading-{width}.png", full_page=True)
     tina.keyboard.press("Control+Enter")
     shows(tina, "Nobody waits for you")
     tina.goto("/assignments/essay/grading")

@@ -72,7 +72,7 @@ def sign_in(page, email):
     page.get_by_role("button", name="Yes, both are me").click()
 
 
-def test_an_instructor_sets_a_link_up_and_a_student_comes_by_it(meeting, visit, tmp_path):
+def test_an_instructor_sets_a_link_up_and_a_student_comes_by_it(meeting, visit):
     elsewhere = meeting.campus.url.replace("127.0.0.1", "localhost")
     with meeting.database.begin() as work:
         said = platforms.Registration(**meeting.campus.registration(auth_url=f"{elsewhere}/authorize"))
@@ -81,20 +81,17 @@ def test_an_instructor_sets_a_link_up_and_a_student_comes_by_it(meeting, visit, 
     meeting.campus.framed = True
     outside = visit("u-ines")
     frame = outside.frame_locator("iframe")
-    outside.screenshot(path=tmp_path / "framed.png")
     with outside.expect_popup() as opened:
         frame.get_by_role("link", name="Open it in a new window").click()
     ines = opened.value
     shows(ines, "You come from Campus as Ines Instructor.")
     sign_in(ines, "ines.instructor@example.org")
     ines.wait_for_url("**/lti/course")
-    ines.screenshot(path=tmp_path / "course.png")
     ines.get_by_role("button", name="Link the two").click()
     ines.wait_for_url("**/courses/deep/lti")
     ines.get_by_label("Assignment of Second homework").select_option("tiny")
     ines.get_by_role("button", name="Save Second homework").click()
     expect(ines.get_by_label("Assignment of Second homework")).to_have_value("tiny")
-    ines.screenshot(path=tmp_path / "links.png")
     assert serious(ines) == []
     ines.set_viewport_size({"width": 390, "height": 844})
     assert ines.evaluate("document.documentElement.scrollWidth") <= 390
@@ -102,7 +99,6 @@ def test_an_instructor_sets_a_link_up_and_a_student_comes_by_it(meeting, visit, 
     meeting.campus.framed = False
     ada = visit("u-ada")
     ada.get_by_role("link", name="Second homework").click()
-    ada.screenshot(path=tmp_path / "connect.png")
     sign_in(ada, "ada.lovelace@example.org")
     ada.wait_for_url("**/assignments/tiny")
     # From then on one click is enough, also for a browser that knows nothing of us.

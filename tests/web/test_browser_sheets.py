@@ -27,7 +27,7 @@ def a_plot():
     return base64.b64encode(packed.getvalue()).decode()
 
 
-def test_a_report_and_a_notebook_are_read_next_to_the_questions(desk, tmp_path):
+def test_a_report_and_a_notebook_are_read_next_to_the_questions(desk):
     cells = [
         {"cell_type": "markdown", "source": "## Question 2\nWhy does it fall?\n\nBecause of the learning rate."},
         code("losses = train(model)\nplot(losses)", {"output_type": "stream", "text": "epoch 1: 2.31\nepoch 2: 1.07\n"},
@@ -48,11 +48,9 @@ def test_a_report_and_a_notebook_are_read_next_to_the_questions(desk, tmp_path):
     page = tina.get_by_role("img", name="The page as a picture: report.pdf, page 1")
     page.scroll_into_view_if_needed()
     tina.wait_for_function("document.querySelector('.sheet img').naturalWidth >= 990")
-    tina.screenshot(path=tmp_path / "first.png")
     tina.get_by_role("link", name="Why?").click()
     tina.wait_for_url("**/sheets?item=A.why#sheet-2")
     shows(tina, "Because of the learning rate.")
     assert tina.evaluate("document.querySelector('#sheet-2').getBoundingClientRect().top") < 200
     shows(tina, "HTML, shown as its text:")
-    tina.screenshot(path=tmp_path / "second.png")
     assert desk.complaints == []
