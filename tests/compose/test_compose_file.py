@@ -43,7 +43,7 @@ def test_secrets_are_random_made_once_and_behind_a_closed_door(tmp_path: Path) -
     _make(other)
     before = {path.name: path.read_text() for path in one.iterdir()}
     assert set(before) == {
-        "database_password", "broker_password", "broker_users", "session_key", "oidc_client_secret", "object_store",
+        "database_password", "broker_password", "broker_users", "session_key", "oidc_client_secret", "lti_keys", "object_store",
     }  # fmt: skip
     passwords = {before["database_password"], before["broker_password"], before["session_key"]}
     passwords |= {(other / name).read_text() for name in ("database_password", "broker_password", "session_key")}
