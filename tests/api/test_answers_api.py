@@ -42,7 +42,7 @@ def test_the_questions_are_told_without_anything_of_what_is_accepted(asking):
     assert tuple(item["id"] for item in items) == IDS
     assert items[0] == {
         "id": "A.count", "title": "How many weights are there?", "kind": "number",
-        "wanted": "a number such as 12345", "names": [],
+        "wanted": "a number such as 12345", "names": [], "individual": False,
     }  # fmt: skip
     assert "S" in items[1]["names"]
     assert not [secret for secret in SECRETS if secret in answer.text]

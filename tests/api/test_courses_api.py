@@ -144,8 +144,8 @@ def test_assignments_are_listed_by_course(world):
     assert world.client("stranger").get(f"/assignments/{world.assignment.slug}").status_code == 404
     own = world.client("student").get(f"/assignments/{world.assignment.slug}").json()
     assert own["parts"] == [
-        {"id": "A", "title": "Part A", "points": 3.0},
-        {"id": "B", "title": "Part B", "points": 2.0},
+        {"id": "A", "title": "Part A", "points": 3.0, "individual": False},
+        {"id": "B", "title": "Part B", "points": 2.0, "individual": False},
     ]
     assert (own["standing"]["submissions"], own["standing"]["state"]) == (0, None)
 

@@ -17,6 +17,8 @@ Assignment = Annotated[str, typer.Argument(metavar="SLUG", help="The assignment.
 Trial = Annotated[int, typer.Argument(metavar="ID", help="The trial.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="WHY", help="Why; it is kept.")]
 _LOOK_S = 1.0
+# With no worker at work a trial would be waited for without end.
+STILL_S = 60.0
 _MOST_LINES = 200
 
 
@@ -90,12 +92,21 @@ def try_all(service: Service, assignment: str, wanted: dict[str, Any], *, wait: 
     typer.echo(
         f"Trial {number} of {assignment}: spec {made.get('spec_version')}, now {made.get('before_version')}.", err=True
     )
-    said = ""
+    if not as_json:
+        every = _every(made)
+        typer.echo(f"{every} {'submission' if every == 1 else 'submissions'} of {assignment}, tried:")
+    said, moved_at = "", time.monotonic()
     while wait and not (made.get("progress") or {}).get("is_over"):
         if _how_far(made) != said:
-            said = _how_far(made)
+            said, moved_at = _how_far(made), time.monotonic()
             typer.echo(f"{said} submissions tried", err=True)
-        time.sleep(_LOOK_S)
+        if time.monotonic() - moved_at > STILL_S:
+            typer.echo(
+                f"Nothing has moved for {STILL_S:g} s; is a worker at work? Look again later: grader trial show "
+                f"{assignment} {number}", err=True,
+            )  # fmt: skip
+            break
+        time.sleep(min(_LOOK_S, STILL_S))
         made = service.get(f"{_path(assignment)}/{number}")
     _show(service, assignment, number, as_json=as_json)
     if not as_json:
@@ -114,7 +125,12 @@ def _path(assignment: str) -> str:
 def _how_far(trial: dict[str, Any]) -> str:
     progress = trial.get("progress") or {}
     over = sum(int(progress.get(state) or 0) for state in ("graded", "rejected", "failed"))
-    return f"{over} of {over + int(progress.get('waiting') or 0) + int(progress.get('grading') or 0)}"
+    return f"{over} of {_every(trial)}"
+
+
+def _every(trial: dict[str, Any]) -> int:
+    progress = trial.get("progress") or {}
+    return sum(int(progress.get(state) or 0) for state in ("waiting", "grading", "graded", "rejected", "failed"))
 
 
 def _say_ended(trial: dict[str, Any], *, as_json: bool) -> None:
