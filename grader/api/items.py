@@ -51,7 +51,7 @@ from grader.storage.database import Work
 
 router = APIRouter(tags=["items"])
 _ITEM = "/assignments/{assignment}/items/{item}"
-_PIECE = _ITEM + "/work/{submission}"
+_PIECE = _ITEM + "/pieces/{submission}"
 _MARK = "/assignments/{assignment}/given-marks/{person}"
 Reason = Annotated[Words, Query(min_length=1, max_length=1000)]
 
@@ -142,7 +142,7 @@ def remove_comment(
     return Response(status_code=204)
 
 
-@router.get(_ITEM + "/work", responses=problems(404))
+@router.get(_ITEM + "/pieces", responses=problems(404))
 def list_work(assignment: SlugInPath, item: SlugInPath, reader: MayRead, services: TheServices) -> PiecesAnswer:
     """Everybody's work for an item, in an order that follows nothing about them."""
     with services.database.begin() as work:

@@ -57,7 +57,7 @@ def test_one_question_is_graded_released_and_exported(world, graded):
     # Nobody else is given the same.
     assert world.client("instructor").post(why(world, "/next")).status_code == 204
     body = {"applied": ["one", "r1"], "comment": "Say why.", "newest": 0}
-    made = ta.post(why(world, f"/work/{graded['id']}/gradings"), json=body)
+    made = ta.post(why(world, f"/pieces/{graded['id']}/gradings"), json=body)
     assert made.status_code == 201, made.text
     assert (row_of(world)["score"], row_of(world)["max_score"], row_of(world)["items_waiting"]) == (5.5, 9.0, 1)
     assert ta.put(why(world, "/rubric/r1"), json={"label": "A figure", "points": 1}).json() == {"scored_anew": 1}
@@ -82,19 +82,19 @@ def test_one_question_is_graded_released_and_exported(world, graded):
     assert ",9" in ta.get(address(world, "/gradebook"), params={"format": "canvas"}).text.splitlines()[1]
     term = ta.get(f"/courses/{world.course.slug}/gradebook").json()
     assert 9.0 in [one["max_score"] for one in term["assignments"]]
-    withdrawn = ta.delete(why(world, f"/work/{graded['id']}/gradings/{made.json()['id']}"), params={"reason": "Slip."})
+    withdrawn = ta.delete(why(world, f"/pieces/{graded['id']}/gradings/{made.json()['id']}"), params={"reason": "Slip."})
     assert (withdrawn.status_code, row_of(world)["score"]) == (204, 3.0)
 
 
 def test_blind_answers_name_nobody_and_an_instructor_may_end_it(world, graded):
-    ta, tail = world.client("ta"), f"/work/{graded['id']}"
-    for path in ("/work", tail):
+    ta, tail = world.client("ta"), f"/pieces/{graded['id']}"
+    for path in ("/pieces", tail):
         text = ta.get(why(world, path)).text
         for name in ("Ada", "ada_lovelace", world.people["student"].email):
             assert name not in text
     assert world.client("instructor").put(address(world, "/grading"), json={"is_blind": False}).status_code == 204
     assert ta.get(why(world, tail)).json()["whose"] == "Ada"
-    assert ta.get(why(world, "/work")).json()["items"][0]["whose"] == "Ada"
+    assert ta.get(why(world, "/pieces")).json()["items"][0]["whose"] == "Ada"
 
 
 def test_comments_are_kept_and_used_again(world, graded):
@@ -111,7 +111,7 @@ def test_a_written_answer_stands_beside_its_item(world, graded):
     kept = blob.put(packed({"B.count": 3, "A.other": 4}))
     with world.database.begin() as work:
         work.session.execute(text("UPDATE submissions SET answers_sha256 = :sha"), {"sha": kept.sha256})
-    found = world.client("ta").get(why(world, f"/work/{graded['id']}")).json()
+    found = world.client("ta").get(why(world, f"/pieces/{graded['id']}")).json()
     assert found["answers"] == {"B.count": 3}
 
 
@@ -119,7 +119,7 @@ def test_a_mark_by_a_person_is_given_and_taken_back(world, graded):
     ta, path = world.client("ta"), address(world, f"/given-marks/{world.people['student'].id}")
     too_low = ta.put(path, json={"value": 5, "reason": "A new idea."})
     assert (too_low.status_code, "70%" in too_low.json()["detail"]) == (422, True)
-    ta.post(why(world, f"/work/{graded['id']}/gradings"), json={"applied": ["one", "two"]})
+    ta.post(why(world, f"/pieces/{graded['id']}/gradings"), json={"applied": ["one", "two"]})
     assert ta.put(path, json={"value": 5, "reason": "A new idea."}).status_code == 204
     found = ta.get(path).json()
     assert (found["given"]["value"], found["possible"]) == (5.0, [{"value": 5.0, "label": "creative", "share": 0.7}])
@@ -144,13 +144,13 @@ def test_a_mark_by_a_person_is_given_and_taken_back(world, graded):
     ],
 )
 def test_what_a_grading_does_not_say_is_told(world, graded, body):
-    answer = world.client("ta").post(why(world, f"/work/{graded['id']}/gradings"), json=body)
+    answer = world.client("ta").post(why(world, f"/pieces/{graded['id']}/gradings"), json=body)
     assert answer.status_code == 422, answer.text
     assert answer.json()["detail"].endswith(".")
 
 
 def test_what_is_not_there_or_changed_meanwhile_is_told(world, graded):
-    ta, piece = world.client("ta"), f"/work/{graded['id']}"
+    ta, piece = world.client("ta"), f"/pieces/{graded['id']}"
     assert ta.post(why(world, f"{piece}/gradings"), json={"applied": ["none"]}).status_code == 404
     assert ta.post(address(world, f"/items/none{piece}/gradings"), json={}).status_code == 404
     assert ta.put(why(world, "/rubric/none"), json={"label": "x", "points": 1}).status_code == 404
@@ -162,7 +162,7 @@ def test_what_is_not_there_or_changed_meanwhile_is_told(world, graded):
 
 
 def test_students_and_other_courses_staff_neither_see_nor_change_it(world, graded):
-    piece = f"/work/{graded['id']}"
+    piece = f"/pieces/{graded['id']}"
     made = world.client("ta").post(why(world, f"{piece}/gradings"), json={"comment": "For staff yet."}).json()["id"]
     mark = address(world, f"/given-marks/{world.people['student'].id}")
     line = {"label": "x", "points": 9}
@@ -177,7 +177,7 @@ def test_students_and_other_courses_staff_neither_see_nor_change_it(world, grade
             client.get(why(world, "/comments")),
             client.post(why(world, "/comments"), json={"text": "x"}),
             client.delete(why(world, "/comments/1")),
-            client.get(why(world, "/work")),
+            client.get(why(world, "/pieces")),
             client.post(why(world, "/next")),
             client.get(why(world, piece)),
             client.post(why(world, f"{piece}/gradings"), json={}),

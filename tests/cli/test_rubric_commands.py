@@ -38,7 +38,7 @@ def test_an_item_is_graded_from_the_next_one_to_the_release(called_by, world, gr
     assert "1 score was" in called_by("ta", "rubric", "remove", slug, "B.why", "r1")[2]
     made = json.loads(called_by("ta", "rubric", "show", slug, "B.why", "--json")[1])["items"][0]
     assert made["graded"] == 1
-    kept = world.client("ta").get(f"/assignments/{slug}/items/B.why/work/{graded['id']}").json()["gradings"][0]["id"]
+    kept = world.client("ta").get(f"/assignments/{slug}/items/B.why/pieces/{graded['id']}").json()["gradings"][0]["id"]
     status = called_by("ta", "rubric", "withdraw", slug, "B.why", graded["id"], str(kept), "--reason", "A slip.")[0]
     assert (status, row_of(world)["items_waiting"]) == (0, 2)
 

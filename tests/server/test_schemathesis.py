@@ -115,7 +115,7 @@ def _graded_item(world, submission):
             row.definition = row.definition | {"part": parts}
     ta, item = world.client("ta"), f"/assignments/{world.assignment.slug}/items/B.why"
     line = ta.post(f"{item}/rubric", json={"label": "One", "points": 1}).json()["key"]
-    grading = ta.post(f"{item}/work/{submission}/gradings", json={"applied": [line]}).json()["id"]
+    grading = ta.post(f"{item}/pieces/{submission}/gradings", json={"applied": [line]}).json()["id"]
     comment = ta.post(f"{item}/comments", json={"text": "Say why."}).json()["id"]
     return {"item": "B.why", "line": line, "grading": grading, "comment": comment}
 

@@ -80,7 +80,7 @@ def work(assignment: Slug, item: Item, as_json: Json = False, url: Url = None, t
     from grader.cli.client.tables import print_table
 
     with service_at(url, token) as service:
-        found = service.get(f"{_item(assignment, item)}/work")
+        found = service.get(f"{_item(assignment, item)}/pieces")
     if as_json:
         print_json(found)
         return
@@ -131,7 +131,7 @@ def grade(
     """Give what an item comes to: lines of its rubric, points, a comment. For staff."""
     body: dict[str, Any] = {"applied": line or [], "free_points": points, "comment": comment, "member": member}
     with service_at(url, token) as service:
-        path = f"{_item(assignment, item)}/work/{_path(submission)}"
+        path = f"{_item(assignment, item)}/pieces/{_path(submission)}"
         service.post(f"{path}/gradings", body)
         if keep and comment.strip():
             service.post(f"{_item(assignment, item)}/comments", {"text": comment})
@@ -150,7 +150,7 @@ def withdraw(
 ) -> None:
     """Take a grading back: the item waits again. For staff."""
     with service_at(url, token) as service:
-        path = f"{_item(assignment, item)}/work/{_path(submission)}/gradings/{grading}"
+        path = f"{_item(assignment, item)}/pieces/{_path(submission)}/gradings/{grading}"
         service.send("DELETE", path, params={"reason": reason})
     typer.echo("The grading is taken back.", err=True)
 
