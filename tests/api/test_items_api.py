@@ -82,7 +82,9 @@ def test_one_question_is_graded_released_and_exported(world, graded):
     assert ",9" in ta.get(address(world, "/gradebook"), params={"format": "canvas"}).text.splitlines()[1]
     term = ta.get(f"/courses/{world.course.slug}/gradebook").json()
     assert 9.0 in [one["max_score"] for one in term["assignments"]]
-    withdrawn = ta.delete(why(world, f"/pieces/{graded['id']}/gradings/{made.json()['id']}"), params={"reason": "Slip."})
+    withdrawn = ta.delete(
+        why(world, f"/pieces/{graded['id']}/gradings/{made.json()['id']}"), params={"reason": "Slip."}
+    )
     assert (withdrawn.status_code, row_of(world)["score"]) == (204, 3.0)
 
 
