@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.test_up import GRADER, PATIENCE_S, SPECS, WORK, eventually, living, tree_below
+from tests.acceptance.test_up import GRADER, SPECS, WORK, living, tree_below
+from tests.waiting import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.sandbox
 MUTANTS = """

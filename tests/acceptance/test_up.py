@@ -12,28 +12,17 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.waiting import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.sandbox
 GRADER = str(Path(sys.executable).parent / "grader")
 SPECS = Path(__file__).parents[1] / "faults" / "specs"
 WORK = b"def answer():\n    return 42\n\n\ndef gate_pause():\n    return 'slept'\n\n\nunit_pause = train_pause = gate_pause\n"
-# Generous: it bounds what has to happen, and is no measurement.
-PATIENCE_S = 180
 ADMIN = "admin@grader.local"
-
-
-def eventually(question: Callable[[], object]) -> bool:
-    until = time.monotonic() + PATIENCE_S
-    while not question():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def free_port() -> int:

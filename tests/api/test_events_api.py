@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from grader.storage.database import Database
+from tests.waiting import until
 
 
 def parse(lines):
@@ -100,21 +101,12 @@ def test_open_streams_hold_no_connection_of_the_database(world):
             assert next(stream)[0] == "comment"
             assert next(stream)[0] == "progress"
         pool = world.serving.services.database.engine.pool
-        wait_until(lambda: pool.checkedout() == 0)
+        until(lambda: pool.checkedout() == 0, "no connection in use")
         # And the threads that answer requests are free too.
         assert world.client("student").get("/me").status_code == 200
     finally:
         for stream in streams:
             stream.close()
-
-
-def wait_until(holds, tries=200):
-    pause = threading.Event()
-    for _ in range(tries):
-        if holds():
-            return
-        pause.wait(0.05)
-    raise AssertionError("it did not come to be")
 
 
 def test_a_stream_survives_that_the_database_is_away(world, monkeypatch):

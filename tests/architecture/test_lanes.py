@@ -26,6 +26,8 @@ def test_one(number):
 def piece(tmp_path, monkeypatch):
     """A function that makes one piece of a file of tests."""
     monkeypatch.setattr(lanes, "LOGS", tmp_path)
+    # None of them is needed here, and importing them takes longer than all the rest.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
 
     def make(content: str) -> lanes.Piece:
         path = tmp_path / "test_made.py"

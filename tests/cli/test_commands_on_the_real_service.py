@@ -15,7 +15,7 @@ from grader.domain.course import Scope
 from grader.service import notices
 from tests import builders
 from tests.api.serving import A_FILE
-from tests.local.living import PATIENCE_S
+from tests.waiting import PATIENCE_S
 
 EVERYTHING = tuple(Scope)
 
@@ -252,7 +252,7 @@ def test_an_instructor_tells_a_webhook_and_everybody_chooses_their_mail(called_b
     assert called_by("instructor", "webhook", "add", course, "http://example.org/x")[0] == 2
     assert "due-soon          off" in called_by("student", "mail", "--off", "due-soon")[1]
     assert json.loads(called_by("student", "mail", "--json")[1]) == {
-        "graded": True, "regrade_answered": True, "due_soon": False,
+        "graded": True, "regrade_answered": True, "items_released": True, "due_soon": False,
     }  # fmt: skip
     assert called_by("student", "mail", "--on", "graded", "--off", "graded")[0] == 2
 

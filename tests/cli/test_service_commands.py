@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.local.living import eventually
+from tests.waiting import eventually
 
 COMMAND = [sys.executable, "-m", "grader.cli.main"]
 

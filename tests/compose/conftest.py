@@ -11,8 +11,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,7 +24,6 @@ from grader.local.carriers import postgres_program
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 SERVERS_IMAGE = "grader-tests-servers:latest"
-PATIENCE_S = 180.0
 LEASE_S = 3
 
 
@@ -43,13 +41,6 @@ def compose_command() -> list[str]:
     if shutil.which("docker-compose"):
         return ["docker-compose"]
     pytest.fail("neither `docker compose` nor docker-compose is there; docker/system-packages.sh tests installs it")
-
-
-def until(condition: Callable[[], object], what: str, timeout_s: float = PATIENCE_S) -> None:
-    ends_at = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < ends_at, f"after {timeout_s:g} s still not: {what}"
-        time.sleep(0.2)
 
 
 def servers_image() -> None:

@@ -10,8 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.compose.conftest import Stack, run, until
+from tests.compose.conftest import Stack, run
 from tests.faults.conftest import source
+from tests.waiting import until
 
 pytestmark = [pytest.mark.docker, pytest.mark.sandbox]
 OURS = ("migrate", "server", "worker-cpu", "sweep", "engine-proxy")

@@ -15,8 +15,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,14 +33,13 @@ from grader.storage import schema
 from grader.storage.blobs import Blobs
 from grader.storage.database import Database
 from grader.storage.wakeups import CeleryWakeUps
+from tests.waiting import until
 from tests.worker.conftest import require_sandbox
 
 # Checks of a spec, which a harness runs.
 collect_ignore = ["specs", "quick_specs"]
 ROOT = Path(__file__).parents[2]
 LEASE_S = 3.0
-# Long enough for a slow machine; a test that needs it all has found something that hangs.
-PATIENCE_S = 300.0
 DAY_S = 86_400
 STUDENTS = 4
 # Where a test needs no training, a hand-in costs one sandbox instead of two, and half the time.
@@ -74,14 +71,6 @@ def source(*, answer: int = 42, gate: float = 0, unit: float = 0, train: float =
         for name, seconds in (("gate", gate), ("unit", unit), ("train", train))
     )
     return f"import time\n\ndef answer():\n    return {answer}\n\n{pauses}\n# {os.urandom(6).hex()}\n".encode()
-
-
-def until(condition: Callable[[], object], what: str, timeout_s: float = PATIENCE_S) -> None:
-    """Wait for something to become true; fail with its name when it does not."""
-    ends_at = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < ends_at, f"after {timeout_s:g} s still not: {what}"
-        time.sleep(0.05)
 
 
 @dataclass(slots=True)

@@ -12,7 +12,8 @@ import redis as redis_client
 from grader.domain.errors import DatabaseBusy, StorageFull
 from grader.storage.blobs import Blobs
 from grader.storage.database import Database
-from tests.faults.conftest import source, until
+from tests.faults.conftest import source
+from tests.waiting import until
 
 pytestmark = pytest.mark.sandbox
 

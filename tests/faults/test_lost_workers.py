@@ -12,7 +12,8 @@ import pytest
 
 from grader.domain.grading import Queue
 from grader.engine.sandbox.cgroups import GroupTree
-from tests.faults.conftest import LEASE_S, source, until
+from tests.faults.conftest import LEASE_S, source
+from tests.waiting import until
 
 pytestmark = pytest.mark.sandbox
 

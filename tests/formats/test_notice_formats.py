@@ -101,6 +101,7 @@ class TestLetters:
             ({}, "Practical 2: your submission was graded", "https://g.example.org/submissions/s-1"),
             ({"data": {"state": "rejected", "submission": "s-1"}}, "could not be graded", "says why"),
             ({"kind": NoticeKind.REGRADE_ANSWERED}, "regrade request was answered", "with its reason"),
+            ({"kind": NoticeKind.ITEMS_RELEASED}, "what persons graded was released", "https://g.example.org/submissions/s-1"),
             ({"kind": NoticeKind.DUE_SOON, "received_at": None}, "due Mon 2 Mar 2026, 23:59 (Europe/Istanbul)", "https://g.example.org/assignments/p2"),
         ],
     )  # fmt: skip

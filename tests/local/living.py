@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
-
-# Generous: it bounds a wait for something that has to happen, and is no measurement.
-PATIENCE_S = 120.0
 
 
 def living_in(folder: Path) -> list[str]:
@@ -23,12 +18,3 @@ def living_in(folder: Path) -> list[str]:
         if where.startswith(str(folder)) or str(folder) in words:
             found.append(f"{entry.name} {words} in {where}")
     return found
-
-
-def eventually(question: Callable[[], object]) -> bool:
-    until = time.monotonic() + PATIENCE_S
-    while not question():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.02)
-    return True

@@ -10,12 +10,13 @@ import textwrap
 
 import psycopg
 import pytest
-from living import PATIENCE_S, eventually, living_in
 
 from grader.local.faults import AlreadyRunning, ServiceFailed
 from grader.local.leashed import Command, LeashedProcess
 from grader.local.lock import FolderLock
 from grader.local.servers import PrivateServers
+from tests.local.living import living_in
+from tests.waiting import PATIENCE_S, eventually
 
 ENVIRONMENT = {"PATH": os.defpath}
 

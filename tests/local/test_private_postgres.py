@@ -11,11 +11,12 @@ from pathlib import Path
 import psycopg
 import pytest
 import sqlalchemy
-from living import PATIENCE_S, eventually, living_in
 
 from grader.local.faults import AlreadyRunning, FolderUnusable, ServiceFailed
 from grader.local.leftovers import end_leftover
 from grader.local.postgres import PrivatePostgres
+from tests.local.living import living_in
+from tests.waiting import PATIENCE_S, eventually
 
 
 def ask(server: PrivatePostgres, question: str) -> list[object]:

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 import redis
 from kombu import Connection
-from living import eventually, living_in
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from grader.local.faults import AlreadyRunning, ServiceFailed
 from grader.local.redis import PrivateRedis
 from grader.local.servers import PrivateServers
+from tests.local.living import living_in
+from tests.waiting import eventually
 
 
 def client(server: PrivateRedis) -> redis.Redis:

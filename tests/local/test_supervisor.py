@@ -6,11 +6,12 @@ import sys
 import threading
 
 import pytest
-from living import eventually, living_in
 
 from grader.local.backoff import Backoff
 from grader.local.faults import ServiceFailed
 from grader.local.supervisor import ServiceProcess, Supervisor
+from tests.local.living import living_in
+from tests.waiting import eventually
 
 SLEEP = ("sleep", "600")
 

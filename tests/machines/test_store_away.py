@@ -15,7 +15,8 @@ from grader.specs.pack import pack
 from grader.storage.blobs import Blobs
 from tests.api.serving import InThread, serving, settings_for, world
 from tests.object_server import BUCKET, ObjectServer
-from tests.worker.conftest import EVERYTHING, TINY, a_desk, until
+from tests.waiting import until
+from tests.worker.conftest import EVERYTHING, TINY, a_desk
 from tests.worker.stand_in_engine import StandInEngine
 from worker.lifecycle import await_blobs
 from worker.loop import GradingLoop

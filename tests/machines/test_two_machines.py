@@ -7,8 +7,9 @@ import signal
 import pytest
 from sqlalchemy import text
 
-from tests.faults.conftest import source, until
+from tests.faults.conftest import source
 from tests.machines.conftest import SERVERS
+from tests.waiting import until
 
 pytestmark = pytest.mark.sandbox
 

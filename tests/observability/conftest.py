@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from grader.storage import schema
 from grader.storage.blobs import Blobs
 from grader.storage.database import Database
 from tests.observability.collector import Collector
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 SPECS = ROOT / "tests" / "faults" / "specs"
@@ -67,14 +67,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def until(condition, what, timeout_s=180.0):
-    ends_at = time.monotonic() + timeout_s
-    while not (found := condition()):
-        assert time.monotonic() < ends_at, f"after {timeout_s:g} s still not: {what}"
-        time.sleep(0.05)
-    return found
 
 
 def status_of(url: str, timeout: float = 10.0) -> int:

@@ -15,7 +15,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
-from tests.observability.conftest import NAME, ROOT, SAID, STUDENT, status_of, until
+from tests.observability.conftest import NAME, ROOT, SAID, STUDENT, status_of
+from tests.waiting import until
 
 MONITORING = ROOT / "docker" / "monitoring"
 BUILT_IN = {"up", "process_resident_memory_bytes", "process_open_fds"}

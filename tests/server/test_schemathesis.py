@@ -27,6 +27,7 @@ from grader.http.problems import MEDIA_TYPE
 from grader.server.app import create_app
 from grader.service import sheets, similarity
 from grader.storage.models import SpecVersionRow
+from tests import database_fixtures
 from tests.api.serving import settings_for
 
 BOUNDED = settings.get_profile("bounded")
@@ -70,9 +71,26 @@ CHECKS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def seeds():
+    """What `seeded` made the first time."""
+    return {}
+
+
 @pytest.fixture
-def seeded(world):
-    """A graded submission with pictures, asked about and adjusted, one that waits, and what fills the addresses."""
+def seeded(seeds, world):
+    """A small course with one of everything, made once and put back for each test; and what fills the addresses."""
+    if seeds:
+        database_fixtures.empty(world.database)
+        database_fixtures.put_back(world.database)
+    else:
+        seeds.update(_made(world))
+        database_fixtures.keep(world.database)
+    return seeds | {"turns": itertools.count()}
+
+
+def _made(world):
+    """A graded submission with pictures, asked about and adjusted, one that waits, and whatever has an address."""
     graded = world.hand_in().json()["id"]
     world.grade(pictures=True)
     picture = world.client("ta").get(f"/submissions/{graded}").json()["run"]["checks"][1]["artifacts"][0]["id"]
@@ -87,7 +105,6 @@ def seeded(world):
     webhook = world.client("instructor").post(hooks, json=hook).json()["id"]
     platform = world.client("admin").post("/lti/platforms", json=PLATFORM).json()["id"]
     return {
-        "turns": itertools.count(),
         "headers": headers | {"anonymous": {}},
         "submission": graded,
         "assignment": world.assignment.slug,

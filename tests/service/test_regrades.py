@@ -84,7 +84,11 @@ def team(database):
     ],
 )
 def test_the_window_is_so_many_days_after_the_result_or_after_all_of_it_was_shown(shown_at, days, expected):
-    assert closes_at(NOW, shown_at, days) == expected
+    assert closes_at(NOW, days, shown_at) == expected
+
+
+def test_the_window_opens_again_with_what_persons_gave():
+    assert closes_at(NOW, 7, NOW - timedelta(days=3), NOW + timedelta(days=9)) == NOW + timedelta(days=16)
 
 
 def test_a_student_asks_and_both_sides_see_what_was_said(desk):

@@ -14,7 +14,8 @@ from grader.domain.course import Scope
 from grader.domain.submission import Upload
 from grader.service import accounts, assignments, submissions, tokens
 from grader.storage import schema
-from tests.faults.conftest import source, until
+from tests.faults.conftest import source
+from tests.waiting import until
 
 pytestmark = pytest.mark.sandbox
 SERVE = "import sys; from grader.cli.main import main; sys.argv[1:] = {words}; main()"

@@ -74,6 +74,34 @@ def test_from_the_list_to_the_next_one_and_what_the_student_reads(site, scene, t
     assert "Graded by a person, Tina Assistant" in staff
 
 
+def test_a_student_asks_about_an_item_and_staff_are_led_to_where_it_is_graded(site, scene, tina, ines, graded):
+    tina.submit(piece(graded), newest="0", applied=["one"], comment="Say why.", go="stay")
+    ada = site.browser(ADA, scene)
+    about = f"/submissions/{graded.id}/regrade?about=item%3AB.why"
+    assert about not in ada.get(f"/submissions/{graded.id}").text
+    ines.submit("/assignments/essay/grading/settings", is_released="yes")
+    assert about in ada.get(f"/submissions/{graded.id}").text
+    assert '<option value="item:B.why" selected>Why? (B.why)</option>' in ada.get(about).text
+    where = ada.submit(f"/submissions/{graded.id}/regrade", about="item:B.why", reason="It is on page 2.").headers[
+        "Location"
+    ]
+    assert "What was given" not in ada.get(where).text
+    page = tina.get(where).text
+    assert "2 / 4 points by Tina Assistant" in text_of(page) and "Say why." in page
+    assert f'href="{piece(graded)}"' in page and 'name="points"' not in page
+    refused = tina.submit(f"{where}/answer", verdict="grant", words="You are right.", points="2")
+    assert (refused.status_code, "grade the item again" in text_of(refused.text)) == (422, True)
+    tina.submit(
+        piece(graded),
+        newest=re.search(r'name="newest" value="([0-9]+)"', tina.get(piece(graded)).text)[1],
+        applied=["one", "two"],
+        go="stay",
+    )
+    assert tina.submit(f"{where}/answer", verdict="grant", words="You are right.").status_code == 303
+    assert "You are right." in text_of(ada.get(where).text)
+    assert about not in ada.get(f"/submissions/{graded.id}").text
+
+
 def test_the_rubric_and_kept_comments_change_and_what_was_typed_stays(tina, graded):
     typed = {"applied": "one", "free_points": "0.25", "comment": "Half typed."}
     page = tina.submit(piece(graded, "/rubric"), **typed, **{"label:": "A figure", "points:": "0.5"}).text

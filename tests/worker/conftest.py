@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,14 +31,6 @@ from worker.specs import SpecShelf
 TINY = Path(__file__).parents[1] / "faults" / "specs"
 EVERYTHING = (Queue.CPU, Queue.GPU, Queue.RERUN)
 STUDENT, TEACHER = "student@example.org", "teacher@example.org"
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    """Wait for something that another thread or process does; a minute is a hang."""
-    ends_at = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < ends_at, f"after a minute still not: {what}"
-        time.sleep(0.02)
 
 
 def require_sandbox(name: str) -> None:

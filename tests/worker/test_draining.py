@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from tests.worker.conftest import EVERYTHING, until
+from tests.waiting import until
+from tests.worker.conftest import EVERYTHING
 from worker.lifecycle import at_work
 from worker.slots import slots_of
 

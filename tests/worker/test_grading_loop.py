@@ -10,7 +10,7 @@ import pytest
 from grader.domain.check import Stage
 from grader.domain.errors import BadSpec, RunFailed, SandboxLost, TransientError
 from grader.domain.run import RunStatus
-from tests.worker.conftest import until
+from tests.waiting import until
 
 WAITS_AGAIN = ("waiting", 1)
 

@@ -14,7 +14,8 @@ from grader.domain.errors import DatabaseBusy, StorageFull
 from grader.service import runs
 from grader.specs.load import load_spec
 from grader.storage.database import Database
-from tests.worker.conftest import TINY, a_desk, until
+from tests.waiting import until
+from tests.worker.conftest import TINY, a_desk
 from tests.worker.stand_in_engine import StandInEngine
 
 LEASE_S = 1.0

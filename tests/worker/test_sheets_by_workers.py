@@ -14,7 +14,8 @@ from grader.domain.errors import NoSandbox, SandboxLost
 from grader.domain.sheets import Sheets, SheetsState
 from grader.service import accounts, sheets, submissions
 from grader.storage.repositories import sheets as repository
-from tests.worker.conftest import EVERYTHING, STUDENT, require_sandbox, until
+from tests.waiting import until
+from tests.worker.conftest import EVERYTHING, STUDENT, require_sandbox
 from tests.worker.test_worker_processes import NOBODY, start
 from worker import sheets as making
 from worker.loop import GradingLoop

@@ -15,7 +15,7 @@ from grader.domain.grading import Queue
 from grader.local.redis import PrivateRedis
 from grader.service import runs
 from grader.storage.wakeups import CeleryWakeUps
-from tests.worker.conftest import until
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 NOBODY = "redis://127.0.0.1:1/0"

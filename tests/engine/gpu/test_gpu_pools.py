@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -20,6 +19,7 @@ from grader.engine.sandbox.nvidia import NoAnswer
 from grader.engine.sandbox.pool import WarmPool
 from tests.engine.gpu.fake_gpu import FIRST, SECOND
 from tests.engine.sandbox.fakes import FakeBackend
+from tests.waiting import until
 
 SMALL, LARGE = Limits(memory_bytes=2**30), Limits(memory_bytes=2 * 2**30)
 
@@ -44,13 +44,6 @@ class ReadyBackend(FakeBackend):
         return [profile for profile, sandbox in zip(self.profiles, self.started, strict=True) if sandbox.is_alive()]
 
 
-def until(condition: Callable[[], object]) -> None:
-    ends_at = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < ends_at
-        time.sleep(0.005)
-
-
 def test_the_next_sandbox_starts_when_the_last_one_has_ended_and_was_asked_after():
     backend = ReadyBackend()
     asked = threading.Event()
@@ -67,7 +60,7 @@ def test_the_next_sandbox_starts_when_the_last_one_has_ended_and_was_asked_after
             time.sleep(0.1)
             assert len(backend.started) == 1, "one is at work, so none is kept warm beside it"
         assert alive_when_asked == [0], "asked after the one that was used had ended"
-        until(lambda: len(backend.started) == 2)
+        until(lambda: len(backend.started) == 2, "two started")
         with made.lease(timeout_s=30):
             pass
         assert backend.most == 1

@@ -11,11 +11,11 @@ from grader.domain.errors import NoSandbox, SandboxLost
 from grader.engine.sandbox.base import SandboxProfile
 from grader.engine.sandbox.pool import PoolStatistics, WarmPool
 from tests.engine.sandbox.fakes import FakeBackend, FakeSandbox
+from tests.waiting import PATIENCE_S, eventually
 
 PROFILE = SandboxProfile()
 Make = Callable[..., WarmPool]
 # Generous: it bounds what has to happen, and is no measurement.
-PATIENCE_S = 60.0
 
 
 @pytest.fixture
@@ -30,15 +30,6 @@ def make_pool() -> Iterator[Make]:
     yield make
     for pool in pools:
         pool.stop()
-
-
-def eventually(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.002)
-    return True
 
 
 def ready(sandbox: FakeSandbox) -> None:
