@@ -66,7 +66,7 @@ def read_regrade(regrade: NumberInPath, reader: MayRead, services: TheServices) 
 def ask_for_regrade(
     submission: UuidInPath, body: NewRegrade, reader: MaySubmit, services: TheServices
 ) -> RegradeAnswer:
-    """Ask staff to look again at a check, a part or the whole of the submission that counts."""
+    """Ask staff to look again at a check, a part, an item or the whole of the submission that counts."""
     with services.database.begin() as work:
         found = submissions.find(work, reader, submission)
         made = regrades.ask(work, reader, found, target=target_of(body.target, body.id), reason=body.reason)

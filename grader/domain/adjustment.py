@@ -29,14 +29,17 @@ LARGEST = 1_000_000.0
 
 
 class TargetKind(StrEnum):
+    """An item is asked about and never adjusted: a person gives its points, and gives them again."""
+
     CHECK = "check"
     PART = "part"
+    ITEM = "item"
     WHOLE = "whole"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What an adjustment or a regrade request is about. `id` is a check's or a part's; empty for the whole."""
+    """What an adjustment or a regrade request is about. `id` is a check's, a part's, an item's; empty for the whole."""
 
     kind: TargetKind
     id: str = ""
@@ -48,10 +51,10 @@ WHOLE = Target(kind=TargetKind.WHOLE)
 def target_of(kind: str, identity: str) -> Target:
     """A target as somebody named it. Raises BadRequest for a kind that is none, and a name where none belongs."""
     if kind not in set(TargetKind):
-        raise BadRequest("It is about one check, one part or the whole.")
+        raise BadRequest("It is about one check, one part, one item or the whole.")
     found = Target(kind=TargetKind(kind), id=identity.strip())
     if (found.kind is TargetKind.WHOLE) != (not found.id):
-        raise BadRequest("Name the check or the part that it is about; the whole has no name.")
+        raise BadRequest("Name the check, the part or the item that it is about; the whole has no name.")
     return found
 
 

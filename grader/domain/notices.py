@@ -16,13 +16,14 @@ class NoticeKind(StrEnum):
 
     GRADED = "submission.graded"
     REGRADE_ANSWERED = "regrade.answered"
+    ITEMS_RELEASED = "items.released"
     DUE_SOON = "assignment.due_soon"
     TEST = "webhook.test"
     SCORE_CHANGED = "score.changed"
 
 
 # What comes by e-mail, and may be refused by whoever it comes to.
-MAILED = (NoticeKind.GRADED, NoticeKind.REGRADE_ANSWERED, NoticeKind.DUE_SOON)
+MAILED = (NoticeKind.GRADED, NoticeKind.REGRADE_ANSWERED, NoticeKind.ITEMS_RELEASED, NoticeKind.DUE_SOON)
 
 
 class Channel(StrEnum):

@@ -62,11 +62,12 @@ class RegradeRequest:
         return self.state is RegradeState.OPEN
 
 
-def closes_at(result_at: datetime, shown_at: datetime | None, days: int) -> datetime | None:
-    """Until when a result may be asked about: so many days after it came, or after all of it was shown, if later.
+def closes_at(result_at: datetime, days: int, *shown_at: datetime | None) -> datetime | None:
+    """Until when a result may be asked about: so many days after it came, or after the last of it was shown, if later.
 
-    None where no request is taken at all (0 days).
+    `shown_at` are the moments from which something of it may be read; None for what needs no moment. None where no
+    request is taken at all (0 days).
     """
     if days <= 0:
         return None
-    return max(result_at, shown_at or result_at) + timedelta(days=days)
+    return max([result_at, *(moment for moment in shown_at if moment is not None)]) + timedelta(days=days)

@@ -57,6 +57,10 @@ def _words(parcel: Parcel, title: str) -> tuple[str, list[str]]:
             return f"{title}: your regrade request was answered", [
                 f"Your regrade request about “{title}” was answered. The answer, with its reason, is on the page below."
             ]
+        case NoticeKind.ITEMS_RELEASED:
+            return f"{title}: what persons graded was released", [
+                f"What graders gave for your submission{received} for “{title}” was released. It is on the page below."
+            ]
         case _ if parcel.data.get("state") == "rejected":
             return f"{title}: your submission could not be graded", [
                 f"Your submission{received} for “{title}” could not be graded. The page below says why, and what to do."

@@ -191,8 +191,10 @@ def targets_of(work: Work, reader: Reader, assignment: OfferedAssignment, person
     return choices(assignment, [one for run in judged for one in results[run]]) if judged else []
 
 
-def choices(assignment: OfferedAssignment, results: Iterable[CheckResult]) -> list[Choice]:
-    """The whole, the document's parts, and of these results those with points."""
+def choices(
+    assignment: OfferedAssignment, results: Iterable[CheckResult], items: Sequence[ShownItem] = ()
+) -> list[Choice]:
+    """The whole, the document's parts, of these results those with points, and these items."""
     found = [Choice(WHOLE, "The whole")]
     for part in assignment.spec.definition.part:
         found.append(Choice(Target(kind=TargetKind.PART, id=part.id), f"Part {part.id}: {part.title}"))
@@ -200,6 +202,11 @@ def choices(assignment: OfferedAssignment, results: Iterable[CheckResult]) -> li
             Choice(Target(kind=TargetKind.CHECK, id=str(result.id)), f"{result.title} ({result.id})")
             for result in results
             if result.part == part.id and result.max_points
+        ]
+        found += [
+            Choice(Target(kind=TargetKind.ITEM, id=item.id), f"{item.title} ({item.id})")
+            for item in items
+            if item.part == part.id
         ]
     return found
 
@@ -241,7 +248,7 @@ def title_of(work: Work, assignment: OfferedAssignment, line: Line, target: Targ
 
     Raises:
         UnknownThing: there is no such check or part.
-        BadRequest: the check has no points that could change.
+        BadRequest: the check has no points that could change, or it is an item.
 
     """
     if target.kind is TargetKind.WHOLE:
@@ -251,6 +258,8 @@ def title_of(work: Work, assignment: OfferedAssignment, line: Line, target: Targ
         if target.id not in parts:
             raise UnknownThing(f"The assignment has no part {one_line(target.id, limit=80)}.")
         return f"{target.id} {parts[target.id]}"
+    if target.kind is TargetKind.ITEM:
+        raise BadRequest("A person gives an item's points: grade the item again, or change its part or the whole.")
     results = [] if line.run is None else runs.results_of(work, [line.run])[line.run]
     found = next((result for result in results if result.id == target.id), None)
     if found is None:

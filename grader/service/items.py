@@ -8,7 +8,7 @@ from grader.domain.grading import OfferedAssignment
 from grader.domain.ids import AssignmentId, CourseId, Owner
 from grader.domain.rubric import LONGEST_COMMENT, LONGEST_LABEL, Item, RubricItem, free_points_of
 from grader.kit.text import one_line, plain
-from grader.service import audit, gradebook
+from grader.service import audit, gradebook, notices
 from grader.service.deciding import require_grading
 from grader.storage.database import Work
 from grader.storage.repositories import assignments
@@ -161,6 +161,8 @@ def set_grading(
     assignments.set_grading(work, assignment.id, is_blind=blind, is_released=released)
     if blind != assignment.is_blind:
         _note(work, reader, assignment, "set blind grading", "on" if blind else "off")
+    if released and not was_released:
+        notices.tell_released(work, AssignmentId(assignment.id))
     if released != was_released:
         _note(work, reader, assignment, "release items" if released else "take items back", "")
 

@@ -88,6 +88,11 @@ def tell(
     )  # fmt: skip
 
 
+def tell_released(work: Work, assignment: AssignmentId) -> None:
+    """For everybody who was graded by persons: it may be read now. To be called in the transaction of the release."""
+    notices.add_released(work, assignment)
+
+
 def look(work: Work, *, with_mail: bool, with_scores: bool = False, due_soon: timedelta | None = None) -> Round:
     """Hand new notices out, remind of what is due within `due_soon`, and take along what is to be tried now.
 

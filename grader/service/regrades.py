@@ -100,22 +100,25 @@ def asking(
         return Asking(refusal="This assignment takes no regrade requests; ask your instructor.")
     if run.state not in (RunState.GRADED, RunState.REJECTED) or run.finished_at is None:
         return Asking(refusal="There is no result yet that could be asked about.")
-    until = closes_at(run.finished_at, visibility.shown_from(assignment), assignment.regrade_days)
+    shown = (visibility.shown_from(assignment), assignment.items_released_at)
+    until = closes_at(run.finished_at, assignment.regrade_days, *shown)
     if until is None or stages.now(work) > until:
         days = "day" if assignment.regrade_days == 1 else "days"
         return Asking(closes_at=until, refusal=f"The {assignment.regrade_days} {days} to ask in are over.")
     if regrades.count(work, assignment.id, submission.owner) >= MOST_REQUESTS:
         return Asking(closes_at=until, refusal=f"You have asked {MOST_REQUESTS} times, which is all there is.")
-    return Asking(closes_at=until, choices=tuple(adjustments.choices(assignment, run.checks)))
+    items = adjustments.shown_with(work, reader, assignment, submission, run).items
+    graded = [item for item in items if item.is_graded]
+    return Asking(closes_at=until, choices=tuple(adjustments.choices(assignment, run.checks, graded)))
 
 
 def ask(work: Work, reader: Reader, submission: Submission, *, target: Target, reason: str) -> RegradeRequest:
-    """Ask staff to look again at a check, a part or the whole. Students of whom it is, with scope submit. Audited.
+    """Ask staff to look again at a check, a part, an item or the whole. Its students, with scope submit. Audited.
 
     Raises:
         NeedsScope; NeedsRole: staff change points themselves.
         RegradeClosed: it does not count, has no result, the window is over, or there were too many requests.
-        UnknownThing: there is no such part or check, or not for the student's eyes.
+        UnknownThing: there is no such part, check or graded item, or not for the student's eyes.
         AlreadyExists: a request about the same is open.
         BadRequest: no reason, or one that is too long.
 
@@ -132,7 +135,7 @@ def ask(work: Work, reader: Reader, submission: Submission, *, target: Target, r
         raise RegradeClosed(found.refusal)
     choice = next((one for one in found.choices if one.target == target), None)
     if choice is None:
-        raise UnknownThing("There is no such check or part that you could ask about.")
+        raise UnknownThing("There is no such check, part or graded item that you could ask about.")
     made = regrades.add(work, submission, reader.id, target=target, title=choice.words, reason=because)
     if made is None:
         raise AlreadyExists("You have asked about this already; wait for the answer, or withdraw that request.")
@@ -168,6 +171,8 @@ def answer(
     for_member: bool = False,
 ) -> RegradeRequest:
     """Answer a request, and with `points` adjust what was asked about in the same transaction. Audited.
+
+    An item takes none: it is graded again by whoever grades it.
 
     The adjustment's reason is the answer; it is for the whole team whose work it is, unless `for_member`: then for
     whoever asked alone. Staff with scope grade.

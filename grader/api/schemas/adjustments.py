@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from pydantic import Field, StrictBool
 
@@ -72,7 +72,8 @@ class AdjustmentMade(Answer):
 def adjustment_answer(one: Adjustment) -> AdjustmentAnswer:
     return AdjustmentAnswer(
         id=one.id,
-        target=one.target.kind.value,
+        # An item is never adjusted.
+        target=cast("TargetName", one.target.kind.value),
         target_id=one.target.id,
         title=one.title,
         points=one.points,

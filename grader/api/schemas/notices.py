@@ -10,7 +10,9 @@ from grader.api.access import Words
 from grader.api.schemas.common import Answer, Request, Time
 from grader.domain.notices import Delivery, NoticeKind, Webhook
 
-KindName = Literal["submission.graded", "regrade.answered", "assignment.due_soon", "webhook.test", "score.changed"]
+KindName = Literal[
+    "submission.graded", "regrade.answered", "items.released", "assignment.due_soon", "webhook.test", "score.changed"
+]  # fmt: skip
 StateName = Literal["waiting", "delivered", "given_up", "dropped"]
 
 
@@ -61,6 +63,7 @@ class MailChoices(Answer):
 
     graded: bool
     regrade_answered: bool
+    items_released: bool
     due_soon: bool
 
 
@@ -69,6 +72,7 @@ class ChangedMail(Request):
 
     graded: StrictBool | None = None
     regrade_answered: StrictBool | None = None
+    items_released: StrictBool | None = None
     due_soon: StrictBool | None = None
 
 
@@ -113,6 +117,7 @@ def mail_answer(choices: dict[NoticeKind, bool]) -> MailChoices:
     return MailChoices(
         graded=choices[NoticeKind.GRADED],
         regrade_answered=choices[NoticeKind.REGRADE_ANSWERED],
+        items_released=choices[NoticeKind.ITEMS_RELEASED],
         due_soon=choices[NoticeKind.DUE_SOON],
     )
 
@@ -121,6 +126,7 @@ def chosen_mail(changed: ChangedMail) -> dict[NoticeKind, bool]:
     given = {
         NoticeKind.GRADED: changed.graded,
         NoticeKind.REGRADE_ANSWERED: changed.regrade_answered,
+        NoticeKind.ITEMS_RELEASED: changed.items_released,
         NoticeKind.DUE_SOON: changed.due_soon,
     }
     return {kind: choice for kind, choice in given.items() if choice is not None}

@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictBool
 
 from grader.api.access import Words
-from grader.api.schemas.adjustments import Difference, TargetId, TargetName
+from grader.api.schemas.adjustments import Difference, TargetId
 from grader.api.schemas.common import Answer, PersonAnswer, Request, Time, person_answer
 from grader.domain.regrade import LONGEST_ANSWER, LONGEST_REASON, MOST_DAYS, RegradeRequest
 
+RegradeTargetName = Literal["check", "part", "item", "whole"]
 RegradeStateName = Literal["open", "granted", "declined", "withdrawn"]
 
 
@@ -22,7 +23,7 @@ class RegradeAnswer(Answer):
     submission: str = Field(examples=["0198c0de-7d3c-7cc0-9d4f-0f3a5a1f6a10"])
     person: PersonAnswer
     team: str | None
-    target: TargetName
+    target: RegradeTargetName
     target_id: str = Field(examples=["A1"])
     title: str = Field(examples=["MyConv2d equals a reference convolution (A1)"])
     reason: str
@@ -36,9 +37,9 @@ class RegradeAnswer(Answer):
 
 
 class NewRegrade(Request):
-    """A check or a part by its id, or the whole without."""
+    """A check, a part or an item that a person graded by its id, or the whole without."""
 
-    target: TargetName
+    target: RegradeTargetName
     id: TargetId = ""
     reason: Annotated[
         Words,
@@ -47,7 +48,7 @@ class NewRegrade(Request):
 
 
 class NewRegradeAnswer(Request):
-    """With `points` a request that is granted adjusts what was asked about, in the same step."""
+    """With `points` a granted request adjusts what was asked about in the same step; an item is graded again."""
 
     granted: StrictBool
     words: Annotated[Words, Field(min_length=1, max_length=LONGEST_ANSWER, examples=["You are right, thank you."])]

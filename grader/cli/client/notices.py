@@ -18,6 +18,7 @@ Number = Annotated[int, typer.Argument(metavar="N", min=1, help="The webhook's n
 class MailKind(StrEnum):
     GRADED = "graded"
     REGRADE_ANSWERED = "regrade-answered"
+    ITEMS_RELEASED = "items-released"
     DUE_SOON = "due-soon"
 
 

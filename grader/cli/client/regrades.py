@@ -44,17 +44,19 @@ def ask(
     reason: Annotated[str, typer.Option("--reason", metavar="WORDS", help="Why it should be looked at again.")],
     check: Annotated[str | None, typer.Option("--check", metavar="ID", help="About this check.")] = None,
     part: Annotated[str | None, typer.Option("--part", metavar="ID", help="About this part; else the whole.")] = None,
+    item: Annotated[str | None, typer.Option("--item", metavar="ID", help="About this item a person graded.")] = None,
     as_json: Json = False,
     url: Url = None,
     token: Token = None,
 ) -> None:
     """Ask staff to look again at what counts. For students."""
-    if check is not None and part is not None:
-        raise BadArguments("Give at most one of --check and --part.")
+    named = {kind: name for kind, name in (("check", check), ("part", part), ("item", item)) if name is not None}
+    if len(named) > 1:
+        raise BadArguments("Give at most one of --check, --part and --item.")
     from grader.cli.client.submit import in_path
 
-    kind = "check" if check is not None else "part" if part is not None else "whole"
-    body = {"target": kind, "id": check or part or "", "reason": reason}
+    kind, name = next(iter(named.items()), ("whole", ""))
+    body = {"target": kind, "id": name, "reason": reason}
     with service_at(url, token) as service:
         made = service.post(f"/submissions/{in_path(submission)}/regrades", body)
     print_json(made) if as_json else _print(made)

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import insert, text
 
-from grader.domain.ids import CourseId, PersonId
+from grader.domain.ids import AssignmentId, CourseId, PersonId
 from grader.domain.notices import Channel, Delivery, DeliveryState, NoticeKind, Parcel
 from grader.storage.database import Work
 from grader.storage.models import NoticeRow
@@ -66,6 +66,19 @@ _DUE_SOON = """
       AND NOT EXISTS (SELECT FROM notices n WHERE n.key = concat('due-soon:', a.id, ':', m.person_id))
     ON CONFLICT (key) DO NOTHING
 """.replace("@MISSING@", _MISSING)
+# For every submission that counts and holds something a person gave. What is released again unchanged is told once: the
+# newest grading is in the key.
+_RELEASED = """
+    INSERT INTO notices (id, kind, course_id, assignment_id, submission_id, mails, key)
+    SELECT gen_random_uuid(), :kind, a.course_id, a.id, g.submission_id, true,
+           concat('released:', g.submission_id, ':', max(g.id))
+    FROM gradings g JOIN assignments a ON a.id = g.assignment_id
+    WHERE a.id = :assignment AND g.withdrawn_at IS NULL
+      AND g.submission_id IN (SELECT r.submission_id FROM gradebook_entries e
+                              JOIN runs r ON r.id IN (e.run_id, e.own_run_id) WHERE e.assignment_id = a.id)
+    GROUP BY a.course_id, a.id, g.submission_id
+    ON CONFLICT (key) DO NOTHING
+"""
 # Not more than a few of one receiver at a time, so that one that is slow keeps nobody else waiting.
 _CLAIM = """
     WITH due AS (
@@ -158,6 +171,11 @@ def add_due_soon(work: Work, within: timedelta) -> int:
     """Remind students of what is due within this time, once; how many."""
     values = {"kind": NoticeKind.DUE_SOON.value, "within": within}
     return _count(work, _DUE_SOON, values)
+
+
+def add_released(work: Work, assignment: AssignmentId) -> int:
+    """Tell everybody whose items persons graded that they may read it, once for what they were given; how many."""
+    return _count(work, _RELEASED, {"kind": NoticeKind.ITEMS_RELEASED.value, "assignment": assignment})
 
 
 def expand(work: Work, *, give_up: timedelta, with_mail: bool, most: int) -> int:

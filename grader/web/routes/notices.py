@@ -26,11 +26,13 @@ router = APIRouter()
 MAIL_WORDS = {
     NoticeKind.GRADED: "A submission of mine was graded",
     NoticeKind.REGRADE_ANSWERED: "A regrade request of mine was answered",
+    NoticeKind.ITEMS_RELEASED: "What persons gave for work of mine was released",
     NoticeKind.DUE_SOON: "Something is due soon, and I have not handed in",
 }
 KIND_WORDS = {
     NoticeKind.GRADED: "graded",
     NoticeKind.REGRADE_ANSWERED: "regrade answered",
+    NoticeKind.ITEMS_RELEASED: "items released",
     NoticeKind.DUE_SOON: "due soon",
     NoticeKind.TEST: "test",
     NoticeKind.SCORE_CHANGED: "score for a learning platform",

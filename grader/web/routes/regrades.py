@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from fastapi import APIRouter
@@ -20,6 +21,7 @@ from grader.service import adjustments, assignments, courses, regrades, submissi
 from grader.service.accounts import SignedIn
 from grader.service.adjustments import target_from
 from grader.service.regrades import RegradeQuery
+from grader.service.shown_items import ShownItem
 from grader.web.access import (
     IdInPath,
     PersonInPath,
@@ -216,14 +218,17 @@ def _one(
         is_staff = reader.is_staff(course.id)
         held: tuple[Adjustment, ...] = ()
         result: CheckResult | None = None
+        item: ShownItem | None = None
         if is_staff and found.is_open:
-            run = submissions.latest_run(work, reader, submissions.find(work, reader, found.submission))
+            submission = submissions.find(work, reader, found.submission)
+            run = submissions.latest_run(work, reader, submission)
+            item = _item(adjustments.shown_with(work, reader, offered, submission, run).items, found.target)
             result = next((one for one in run.checks if _is_about(found.target, one)), None)
             held = adjustments.shown_of(work, reader, offered, PersonId(found.person.id), found.target)
     written = sent or SentForm(fields={}, files={})
     return page(
         request, "regrade.html", visitor=visitor, status=_status(problem), regrade=found, assignment=offered,
-        course=course, is_staff=is_staff, result=result, held=held,
+        course=course, is_staff=is_staff, result=result, held=held, item=item,
         may_withdraw=found.is_open and found.person.id == reader.id,
         words=written.text("words", limit=_MOST_TYPED), points=written.line("points"), verdict=written.line("verdict"),
         limit=LONGEST_ANSWER, problem=_detail(problem),
@@ -232,6 +237,10 @@ def _one(
 
 def _is_about(target: Target, result: CheckResult) -> bool:
     return target.kind is TargetKind.CHECK and target.id == result.id
+
+
+def _item(items: Sequence[ShownItem], target: Target) -> ShownItem | None:
+    return next((one for one in items if target.kind is TargetKind.ITEM and target.id == one.id), None)
 
 
 def _status(problem: GraderError | None) -> int:
