@@ -109,12 +109,18 @@ def postgres_url() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture
-def database(postgres_url: str):
-    """A Database over empty tables."""
+@pytest.fixture(scope="session")
+def connections(postgres_url: str) -> Iterator[Database]:
+    """One for all tests: with one each, every test would connect and have the same statements compiled again."""
     from grader.storage.database import Database
 
     database = Database(postgres_url)
     yield database
-    empty(database)
     database.close()
+
+
+@pytest.fixture
+def database(connections: Database) -> Iterator[Database]:
+    """A Database over empty tables."""
+    yield connections
+    empty(connections)

@@ -44,6 +44,8 @@ TOGETHER: dict[str, tuple[str, ...]] = {
     "operations": ("operations", "observability", "machines", "upgrade"),
     "attacks": ("attacks",),
     "web": ("web",),
+    "api": ("api", "cli"),
+    "service": ("service", "storage"),
     "engine": ("engine/test_*.py", "engine/harness", "engine/gpu"),
     "probe": ("engine/probe", "engine/student", "engine/sandbox", "engine/proxy", "specs", "fuzz"),
 }

@@ -202,7 +202,8 @@ class TestHostileFiles:
         assert all(max(one.width, one.height) <= sheets.SIDE for one in found.pictures)
 
     def test_a_page_that_is_never_drawn_costs_itself_and_what_comes_after(self, usable_bwrap, monkeypatch):
-        monkeypatch.setattr(sheets, "PATIENCE_S", 3.0)
+        # Enough for the first page on a machine that does much else.
+        monkeypatch.setattr(sheets, "PATIENCE_S", 8.0)
         found = made(usable_bwrap, zipped(a__pdf=endless_pdf(), x__py="x = 1\n"))
         assert [(sheet.kind.value, sheet.text) for sheet in found.sheets] == [
             ("page", "Question 1"),
