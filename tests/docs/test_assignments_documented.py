@@ -29,3 +29,10 @@ def test_the_table_counts_the_checks_that_are_there(slug):
 def test_no_question_is_left_without_somebody_who_grades_it(slug):
     nobody = [part.id for part in SPECS[slug].assignment.part if not part.checks and not part.manual]
     assert not nobody
+
+
+@pytest.mark.parametrize("slug", SPECS)
+def test_who_grades_an_item_begins_with_lines_that_add_up_to_its_points(slug):
+    items = [item for part in SPECS[slug].assignment.part for item in part.manual if item.points]
+    adding_up = [item.id for item in items if sum(max(line.points, 0) for line in item.rubric) == item.points]
+    assert adding_up == [item.id for item in items]
