@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT
 from sqlalchemy import text
 
 from grader.domain.adjustment import WHOLE, Target, TargetKind
 from grader.domain.check import CheckStatus
 from grader.domain.ids import PersonId
 from grader.service import accounts, regrades, runs, submissions
+from tests.web.axe import serious, serious_in_both_colours
 from tests.web.desk import ADA, TINA, Desk
 from tests.web.scene import Scene, failed, passed
 from tests.web.test_pages_sheets import make, read_by_a_person
@@ -22,7 +22,6 @@ from tests.web.test_pages_similarity import compared
 pytestmark = pytest.mark.browser
 
 _PHONE, _DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
-_SERIOUS = ("serious", "critical")
 
 
 @pytest.fixture
@@ -106,43 +105,26 @@ def test_axe_finds_nothing_serious_on_any_page_light_or_dark(desk, pages, width)
     for name, addresses in pages.items():
         page = desk.page(name, viewport=viewport, color_scheme="light", reduced_motion="reduce")
         for address in addresses:
-            page.emulate_media(color_scheme="light")
             page.goto(address)
-            page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
-            found += [f"{address}: {line}" for line in _serious(page)]
-            page.emulate_media(color_scheme="dark")
-            # The same elements in other colours.
-            found += [f"{address}, dark: {line}" for line in _serious(page, runOnly=["color-contrast"])]
+            found += [f"{address}: {line}" for line in serious_in_both_colours(page)]
             if page.evaluate("document.documentElement.scrollWidth") > viewport["width"]:
                 found.append(f"{address}: scrolls sideways")
     assert found == []
     assert [said for said in desk.complaints if "404" not in said] == [], "no page makes the browser complain"
 
 
-def _serious(page: Any, **options: Any) -> list[str]:
-    # Half a megabyte: once for each page, not for each look at it.
-    if not page.evaluate("'axe' in window"):
-        page.evaluate(AXE_SCRIPT)
-    found = page.evaluate("options => axe.run(options)", {"resultTypes": ["violations"]} | options)
-    return [
-        f"{one['impact']} {one['id']} {[(node['target'], node['html'][:120]) for node in one['nodes'][:3]]}"
-        for one in found["violations"]
-        if one["impact"] in _SERIOUS
-    ]
-
-
 def test_axe_would_find_colours_that_are_too_pale_in_the_dark(desk):
     page = desk.page(color_scheme="dark")
     page.goto("/sign-in")
     page.evaluate("document.documentElement.style.setProperty('--ink-soft', '#444')")
-    assert any("color-contrast" in line for line in _serious(page, runOnly=["color-contrast"]))
+    assert any("color-contrast" in line for line in serious(page, runOnly=["color-contrast"]))
 
 
 def test_axe_would_find_something(desk):
     page = desk.page()
     page.goto("/sign-in")
     page.evaluate("document.querySelector('label[for=email]').remove()")
-    assert any("label" in line for line in _serious(page))
+    assert any("label" in line for line in serious(page))
 
 
 def test_headings_are_in_order_and_every_page_has_one_first_heading(desk, pages):

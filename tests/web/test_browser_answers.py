@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from grader.storage.models import AssignmentRow, SpecVersionRow
 from tests.asking import a_packed_spec
+from tests.web.axe import serious, serious_in_both_colours
 from tests.web.desk import ADA, PATIENCE_MS, shows
 
 pytestmark = pytest.mark.browser
@@ -98,15 +98,10 @@ def test_axe_finds_nothing_serious_and_nothing_scrolls_sideways(asking, width):
     expect(page.get_by_label("A.formula")).to_have_attribute("aria-invalid", "true", timeout=PATIENCE_MS)
     page.get_by_label("A.formula").fill("9")
     page.set_input_files("#file", FILE)
-    found = []
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        found += [
-            one["id"] for one in Axe().run(page).response["violations"] if one["impact"] in ("serious", "critical")
-        ]
+    found = serious_in_both_colours(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.get_by_role("button", name="Hand in").click()
     page.wait_for_url("**/submissions/*")
-    found += [one["id"] for one in Axe().run(page).response["violations"] if one["impact"] in ("serious", "critical")]
+    found += serious(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert found == []

@@ -8,9 +8,9 @@ import pytest
 
 from tests import builders
 from tests.service.test_gradings import definition
+from tests.web.axe import serious
 from tests.web.desk import ADA, TINA, shows
 from tests.web.scene import failed, passed
-from tests.web.test_browser_accessibility import _serious as serious
 
 pytestmark = pytest.mark.browser
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import expect
 
 from grader.domain.course import Role
@@ -13,6 +12,7 @@ from grader.http.identity import COOKIE
 from grader.service.lti import keys, platforms
 from tests import builders
 from tests.api.serving import InThread, settings_for
+from tests.web.axe import serious
 from tests.web.desk import PATIENCE_MS, shows
 from tests.web.lti_meeting import ADA, ADMIN, INES, LOOPBACK, Meeting
 from tests.web.lti_platform import CLAIM, TEACHER, Campus
@@ -56,12 +56,6 @@ def visit(chromium, meeting):
     yield visit
     for context in contexts:
         context.close()
-
-
-def serious(page):
-    page.evaluate(AXE_SCRIPT)
-    found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
-    return [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")]
 
 
 def sign_in(page, email):
