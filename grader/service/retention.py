@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from grader.domain.errors import BadArguments, UnknownThing
 from grader.domain.ids import Slug
-from grader.service import audit, clearing
+from grader.service import audit, clearing, gradebook
 from grader.service.clearing import Cleared
 from grader.storage.blobs import Blobs
 from grader.storage.database import Database, Work
@@ -111,8 +111,11 @@ def _remove(work: Work, still: list[OldWork], *, everything: bool) -> set[str]:
     chosen = [submission for one in still for submission in one.submissions]
     digests = care.digests_of(work, chosen)
     if everything:
+        staying = care.beside(work, chosen)
         care.delete_overrides_of(work, chosen)
         care.delete(work, chosen)
+        for assignment, owner in staying:
+            gradebook.refresh(work, assignment, owner)
     else:
         care.empty(work, chosen)
     return digests

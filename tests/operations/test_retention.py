@@ -21,6 +21,7 @@ from grader.service import clearing, drafts, overrides, regrades, retention, sub
 from grader.storage import dump
 from grader.storage.blobs import BlobMissing, Blobs, StoredBlob
 from tests.builders import a_course, a_person, a_reader, an_assignment
+from tests.service.test_member_parts import Pair
 from tests.service.test_queue_stages import grade_all
 
 
@@ -126,6 +127,22 @@ def test_a_draft_goes_when_nobody_has_saved_it_for_so_long(years, grader, databa
     with database.begin() as work:
         kept = work.session.execute(text("SELECT owner FROM drafts")).scalars().all()
     assert kept == [f"p{years.gone.id}"]
+
+
+@pytest.mark.parametrize(("goes", "left"), [("own", (7.0, 10.0)), ("team's", (3.0, 10.0))])
+def test_what_counts_together_with_what_goes_is_worked_out_anew(goes, left, grader, place, database):
+    pair = Pair(database)
+    pair.hand_in(pair.ada)
+    own = pair.hand_in(pair.bob, own=True)
+    pair.grade()
+    assert pair.score(pair.bob) == (10.0, 10.0)
+    with database.begin() as work:
+        aged = "UPDATE submissions SET received_at = received_at - interval '800 days' WHERE (id = :own) = :goes"
+        work.session.execute(text(aged), {"own": own, "goes": goes == "own"})
+    status, _, err = grader("retention", "apply", "--older-than", "2y", "--everything")
+    assert status == 0, err
+    assert pair.score(pair.bob) == left
+    assert pair.row(pair.ada).score == (7.0 if goes == "own" else None)
 
 
 def test_everything_of_a_course_goes_with_its_scores(years, grader):

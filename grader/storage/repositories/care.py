@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from grader.domain.ids import AssignmentId, Owner
 from grader.storage.database import Work
 from grader.storage.repositories import submissions
 
@@ -143,6 +144,20 @@ def empty(work: Work, chosen: Sequence[UUID]) -> None:
 def delete(work: Work, chosen: Sequence[UUID]) -> None:
     """Let these submissions go with all that came of them, gradebook entries too."""
     _each(work, _DELETIONS, submissions=list(chosen))
+
+
+def beside(work: Work, chosen: Sequence[UUID]) -> list[tuple[AssignmentId, Owner]]:
+    """Whose work counts together with one of these and stays: a team's where a member's own goes, or the other way."""
+    rows = work.session.execute(
+        text("""
+            SELECT DISTINCT s.assignment_id, s.owner FROM gradebook_entries e
+            JOIN submissions s ON s.id IN (e.submission_id, e.own_submission_id) AND s.id <> ALL(:submissions)
+            WHERE e.submission_id = ANY(:submissions) OR e.own_submission_id = ANY(:submissions)
+            ORDER BY s.assignment_id, s.owner
+        """),
+        {"submissions": list(chosen)},
+    )
+    return [(AssignmentId(assignment), Owner(owner)) for assignment, owner in rows]
 
 
 def delete_overrides_of(work: Work, chosen: Sequence[UUID]) -> None:
