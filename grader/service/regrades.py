@@ -41,6 +41,7 @@ from grader.service import adjustments, assignments, audit, notices, submissions
 from grader.service.adjustments import Choice
 from grader.service.deciding import require_grading
 from grader.service.overrides import subject_of
+from grader.service.shown_items import ShownItem, reads_items
 from grader.storage.database import Work
 from grader.storage.repositories import adjustments as adjusted
 from grader.storage.repositories import assignments as assignment_rows
@@ -107,8 +108,7 @@ def asking(
         return Asking(closes_at=until, refusal=f"The {assignment.regrade_days} {days} to ask in are over.")
     if regrades.count(work, assignment.id, submission.owner) >= MOST_REQUESTS:
         return Asking(closes_at=until, refusal=f"You have asked {MOST_REQUESTS} times, which is all there is.")
-    items = adjustments.shown_with(work, reader, assignment, submission, run).items
-    graded = [item for item in items if item.is_graded]
+    graded = [item for item in _items(work, reader, assignment, submission, run) if item.is_graded]
     return Asking(closes_at=until, choices=tuple(adjustments.choices(assignment, run.checks, graded)))
 
 
@@ -279,6 +279,14 @@ def set_window(work: Work, reader: Reader, assignment: OfferedAssignment, *, day
         raise BadRequest(f"The window is a number of days from 0 to {MOST_DAYS}; with 0 nobody may ask.")
     assignment_rows.set_regrade_days(work, assignment.id, days)
     audit.note(work, reader, "set regrade window", f"assignment:{assignment.id}", f"{days} days")
+
+
+def _items(
+    work: Work, reader: Reader, assignment: OfferedAssignment, submission: Submission, run: GradingRun
+) -> tuple[ShownItem, ...]:
+    if not reads_items(assignment, reader):
+        return ()
+    return adjustments.shown_with(work, reader, assignment, submission, run).items
 
 
 def _close(

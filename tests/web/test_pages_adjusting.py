@@ -58,7 +58,7 @@ def test_what_is_wrong_is_said_on_the_page(tina, graded, line):
         ({"target": "check:A.two", "points": "much", "reason": "x"}, "Write the difference as a number"),
         ({"target": "check:A.two", "points": "0", "reason": "x"}, "changes nothing"),
         ({"target": "check:A.two", "points": "1", "reason": " "}, "needs a reason"),
-        ({"target": "nonsense", "points": "1", "reason": "x"}, "one check, one part or the whole"),
+        ({"target": "nonsense", "points": "1", "reason": "x"}, "one check, one part, one item or the whole"),
         ({"target": "check:A.none", "points": "1", "reason": "x"}, "has no check A.none"),
     ):
         answer = tina.submit(f"{line}/adjust", **form)

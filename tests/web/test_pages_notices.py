@@ -93,7 +93,7 @@ def test_students_reach_none_of_it_and_need_the_forms_token(site, scene, ines):
 
 def test_everybody_chooses_their_e_mail(site, scene):
     ada = site.browser(ADA, scene)
-    assert ada.get("/mail").text.count(" checked") == 3
+    assert ada.get("/mail").text.count(" checked") == 4
     saved = ada.submit("/mail", kind=["submission.graded"])
     assert saved.headers["Location"] == "/mail?done=1"
     html = ada.get("/mail?done=1").text
