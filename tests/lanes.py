@@ -40,8 +40,8 @@ MAKE_IMAGE = "sh docker/start-engine.sh >var/engine.log 2>&1 && nice sh docker/b
 TOGETHER: dict[str, tuple[str, ...]] = {
     "acceptance": ("acceptance",),
     "faults": ("faults",),
-    "server": ("server", "local", "worker"),
     "operations": ("operations", "observability", "machines", "upgrade"),
+    "server": ("server", "local", "worker"),
     "attacks": ("attacks",),
     "web": ("web",),
     "api": ("api", "cli"),
@@ -102,8 +102,8 @@ def pieces(scratch: Path) -> list[Piece]:
         for path in sorted((ROOT / "test_specs").glob("*/assignment.toml"))
     ]
     docker = _pytest(scratch, "docker", "docker", ["tests"], needs_image=True)
-    # What waits most comes first, so that the proofs compute meanwhile.
-    return [types, *made[:_WAITING], *proofs, *made[_WAITING:], docker]
+    # What waits most comes first, so that the proofs compute meanwhile; what is short comes last.
+    return [types, *made[:_WAITING], *proofs, docker, *made[_WAITING:]]
 
 
 def _not_in(taken: set[Path], folder: Path) -> list[Path]:

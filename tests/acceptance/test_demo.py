@@ -47,22 +47,7 @@ def leftovers(tmp_path) -> list[str]:
     return [path.name for path in (tmp_path / "tmp").iterdir() if path.name.startswith("grader-demo-")]
 
 
-def test_score_cards_come_out_right_and_nothing_is_left(environment, tmp_path):
-    done = subprocess.run(
-        [GRADER, "demo", "--exit", "--jobs", "1"], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    rows = [line.split() for line in done.stdout.splitlines() if line.startswith("tiny ")]
-    assert [(row[1], row[3], "".join(row[4:])) for row in rows] == [
-        ("reference", "graded", "5/5"), ("wrong-answer", "graded", "4/5"),
-    ]  # fmt: skip
-    for role in ("student", "ta", "instructor", "admin"):
-        assert role in done.stdout
-    assert "http://127.0.0.1:" in done.stdout
-    assert leftovers(tmp_path) == []
-
-
-def test_a_reference_without_full_marks_is_exit_3(environment, specs):
+def test_it_ends_by_itself_and_a_reference_without_full_marks_is_exit_3(environment, specs, tmp_path):
     reference = specs.parent / "reference_solutions" / "tiny" / "work.py"
     reference.write_bytes(WORK.replace(b"42", b"41"))
     (specs / "tiny" / "mutants" / "index.toml").unlink()
@@ -71,10 +56,11 @@ def test_a_reference_without_full_marks_is_exit_3(environment, specs):
     )
     assert done.returncode == 3, done.stderr
     assert "4 / 5 points" in done.stdout
+    assert leftovers(tmp_path) == []
 
 
-@pytest.mark.parametrize("moment", ["Starting", "The service stays up"])
-def test_ctrl_c_ends_it_whenever_it_comes(environment, tmp_path, moment):
+def until_ctrl_c(environment, tmp_path, moment: str) -> str:
+    """What it said from its start to its end, which Ctrl-C brings when it has said `moment`."""
     process = subprocess.Popen(
         [GRADER, "demo", "--jobs", "1"],
         env=environment | {"PYTHONUNBUFFERED": "1"},
@@ -88,8 +74,8 @@ def test_ctrl_c_ends_it_whenever_it_comes(environment, tmp_path, moment):
     reader.start()
     try:
         assert eventually(lambda: moment in "".join(lines) or process.poll() is not None)
-        if moment == "Starting":
-            assert eventually(lambda: len(tree_below(process.pid)) > 2 or process.poll() is not None)
+        # More than the command itself: whatever it has started by then.
+        assert eventually(lambda: len(tree_below(process.pid)) > 2 or process.poll() is not None)
         everything = tree_below(process.pid)
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE_S) in (0, 130)
@@ -101,3 +87,19 @@ def test_ctrl_c_ends_it_whenever_it_comes(environment, tmp_path, moment):
         process.stdout.close()
     assert "Traceback" not in "".join(lines)
     assert leftovers(tmp_path) == []
+    return "".join(lines)
+
+
+def test_score_cards_come_out_right_it_stays_up_and_ctrl_c_leaves_nothing(environment, tmp_path):
+    said = until_ctrl_c(environment, tmp_path, "The service stays up")
+    rows = [line.split() for line in said.splitlines() if line.startswith("tiny ")]
+    assert [(row[1], row[3], "".join(row[4:])) for row in rows] == [
+        ("reference", "graded", "5/5"), ("wrong-answer", "graded", "4/5"),
+    ]  # fmt: skip
+    for role in ("student", "ta", "instructor", "admin"):
+        assert role in said
+    assert "http://127.0.0.1:" in said
+
+
+def test_ctrl_c_while_it_starts_leaves_nothing(environment, tmp_path):
+    until_ctrl_c(environment, tmp_path, "Starting")
