@@ -202,8 +202,9 @@ class TestHostileFiles:
         assert all(max(one.width, one.height) <= sheets.SIDE for one in found.pictures)
 
     def test_a_page_that_is_never_drawn_costs_itself_and_what_comes_after(self, usable_bwrap, monkeypatch):
-        # Enough for the first page on a machine that does much else.
-        monkeypatch.setattr(sheets, "PATIENCE_S", 8.0)
+        # Enough for the first page on a machine that does much else; and time, not memory, is to end the other.
+        monkeypatch.setattr(sheets, "PATIENCE_S", 6.0)
+        monkeypatch.setattr(sheets, "_PROFILE", replace(sheets._PROFILE, memory_bytes=6 * 2**30))
         found = made(usable_bwrap, zipped(a__pdf=endless_pdf(), x__py="x = 1\n"))
         assert [(sheet.kind.value, sheet.text) for sheet in found.sheets] == [
             ("page", "Question 1"),

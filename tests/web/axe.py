@@ -22,10 +22,16 @@ def serious(page: Any, **options: Any) -> list[str]:
     ]
 
 
-def serious_in_both_colours(page: Any) -> list[str]:
-    """Of the page in the light, and of the same elements' other colours in the dark."""
-    page.emulate_media(color_scheme="light")
+def wrong_at_any_size(page: Any) -> list[str]:
+    """What is serious on a desk and on a phone, in the dark too, and what is wider than either."""
+    found = []
     page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
-    found = serious(page)
+    for width, height in ((1280, 900), (390, 844)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme="light")
+        found += [f"{width} wide: {line}" for line in serious(page)]
+        if page.evaluate("document.documentElement.scrollWidth") > width:
+            found.append(f"scrolls sideways at {width}")
+    # The same elements in other colours.
     page.emulate_media(color_scheme="dark")
     return found + [f"dark: {line}" for line in serious(page, runOnly=["color-contrast"])]
