@@ -12,16 +12,21 @@ PROGRAM = """
 import sys
 from grader.cli.main import run
 status = run(sys.argv[1:])
-heavy = [name for name in ("torch", "numpy", "docker", "msgpack", "pytest") if name in sys.modules]
-print("loaded:", heavy, file=sys.stderr)
+files = {name.partition(".")[0]: getattr(module, "__file__", None) for name, module in sys.modules.items() if "." not in name}
+installed = [name for name, file in files.items() if file and ("site-packages" in file or "/sandbox/" in file)]
+print("loaded:", *sorted(installed), file=sys.stderr)
 sys.exit(status)
 """
+# What reads the arguments and prints, and what the domain's values are made of.
+LIGHT = {
+    "annotated_doc", "annotated_types", "attr", "markdown_it", "mdurl", "pydantic", "pydantic_core", "pygments", "rich",
+    "shellingham", "typer", "typing_extensions", "typing_inspection",
+}  # fmt: skip
 
 
 def started(*arguments):
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("GRADER_", "COV"))}
-    before = os.times()
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-c", PROGRAM, *arguments],
         env=environment,
         capture_output=True,
@@ -29,24 +34,19 @@ def started(*arguments):
         timeout=60,
         check=False,
     )
-    after = os.times()
-    used = after.children_user + after.children_system - before.children_user - before.children_system
-    return done, used
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["grade", "--help"], ["spec", "list", "--json"]])
-def test_help_and_lists_load_nothing_heavy(arguments):
-    done, _ = started(*arguments)
+def test_help_and_lists_load_nothing_but_what_is_light(arguments):
+    done = started(*arguments)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.splitlines()[-1] == "loaded: []"
-
-
-def test_help_takes_less_than_half_a_second_of_processor():
-    # Processor time, the best of three: other tests may share the machine.
-    assert min(started("--help")[1] for _ in range(3)) < 0.5
+    first, *loaded = done.stderr.splitlines()[-1].split()
+    assert first == "loaded:" and "typer" in loaded
+    # Editable installs and wheels differ in helpers whose names begin with an underscore.
+    assert {name for name in loaded if not name.startswith("_")} - LIGHT == set()
 
 
 def test_grading_imports_no_torch_into_the_command():
-    done, _ = started("grade", "/nowhere.zip", "-a", "no-such-assignment")
+    done = started("grade", "/nowhere.zip", "-a", "no-such-assignment")
     assert done.returncode == 2
     assert "torch" not in done.stderr.splitlines()[-1]
