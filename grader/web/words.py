@@ -138,9 +138,10 @@ def relative(at: datetime, now: datetime) -> str:
     return f"in {text}" if seconds > 0 else f"{text} ago"
 
 
-def count(number: int, word: str, plural: str = "") -> str:
-    """1 day, 2 days, 1,000 students."""
-    return f"{number:,} {word if number == 1 else plural or word + 's'}"
+def count(number: float, word: str, plural: str = "") -> str:
+    """1 day, 2 days, 1,000 students, 0.5 points; at most two decimals."""
+    text = f"{number:,}" if isinstance(number, int) else f"{number:,.2f}".rstrip("0").rstrip(".")
+    return f"{text} {word if number == 1 else plural or word + 's'}"
 
 
 def percent(part: float, whole: float) -> str:

@@ -37,6 +37,21 @@ def test_times_are_as_far_away_as_people_say(away, text):
     assert words.relative(NOON + away, NOON) == text
 
 
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (1, "1 point"),
+        (10, "10 points"),
+        (1000, "1,000 points"),
+        (1.0, "1 point"),
+        (20.0, "20 points"),
+        (0.5, "0.5 points"),
+    ],
+)
+def test_a_number_of_things_has_no_trailing_zeros_either(number, text):
+    assert words.count(number, "point") == text
+
+
 def test_moments_are_in_the_courses_time_zone():
     assert words.moment(NOON, "Europe/Istanbul") == "Sat 21 Nov 2026, 15:00"
     assert words.second_of(NOON, "Europe/Istanbul") == "2026-11-21 15:00:00 +03:00"
