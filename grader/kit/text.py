@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 
-# Bidirectional overrides can make a line read as something it is not.
-_HIDDEN = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+# Bidirectional overrides can make a line read as something it is not, and so can what has no width: soft hyphens and
+# spaces and signs without width. Joiners stay, which scripts and emoji need.
+_OVERRIDES = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_WITHOUT_WIDTH = "\u00ad\u180e\u200b\u2060\u2061\u2062\u2063\u2064\ufeff"
+_HIDDEN = frozenset(_OVERRIDES + _WITHOUT_WIDTH)
 
 
 def _shown(character: str) -> bool:
