@@ -13,7 +13,7 @@ import sys
 from grader.cli.main import run
 status = run(sys.argv[1:])
 files = {name.partition(".")[0]: getattr(module, "__file__", None) for name, module in sys.modules.items() if "." not in name}
-installed = [name for name, file in files.items() if file and ("site-packages" in file or "/sandbox/" in file)]
+installed = [name for name, file in files.items() if file and ("site-packages" in file or "/.venv/sandbox/" in file)]
 print("loaded:", *sorted(installed), file=sys.stderr)
 sys.exit(status)
 """
